@@ -1,0 +1,69 @@
+package botorate
+
+import "time"
+
+// A BucketID names one token bucket: a quota in one scope. Both parts are the caller's to choose; botorate's own
+// programs use the quota's name (`ec2:DescribeSnapshots`) and `account/Region`. Values are comparable and used as map keys.
+type BucketID struct {
+	Quota string // what is limited, such as "ec2:DescribeSnapshots"
+	Scope string // for whom, such as "123456789012/eu-west-1"; may be empty
+}
+
+// A Limit is what one bucket lets out. It holds for our part of the quota: the share is already taken.
+type Limit struct {
+	Rate  float64 // tokens added per second; math.Inf(1) lets everything out at once
+	Burst float64 // the most tokens that the bucket holds; less than 1 counts as 1
+	Floor float64 // the bucket is never drawn below this level; must be less than Burst
+}
+
+// A Draw says how many tokens an attempt takes from one bucket.
+type Draw struct {
+	Bucket BucketID
+	Tokens float64
+}
+
+// MaxDraws is the number of buckets that one attempt can draw from.
+const MaxDraws = 4
+
+// A Class is how urgent an attempt is. Interactive attempts go before batch ones; batch is never starved.
+type Class uint8
+
+// The classes. The zero value is Batch.
+const (
+	Batch Class = iota
+	Interactive
+)
+
+// An Attempt asks to leave. The zero value of each optional field is a useful default.
+type Attempt struct {
+	Draws    []Draw    // one to MaxDraws draws, of different buckets, all taken together or none; not changed while waiting
+	Tenant   string    // who shares the governor; tenants that wait for the same buckets get equal turns
+	Class    Class     // how urgent
+	Since    time.Time // when the call was first submitted; zero means now. A later attempt of a call passes its first attempt's on, and so keeps its place
+	Deadline time.Time // the latest instant at which leaving is of use; zero means none
+}
+
+// A Pass is the leave that an attempt got. Give it back with the outcome: [Governor.Report], or [Governor.Return] if nothing was sent.
+type Pass struct {
+	Draws  []Draw
+	Tenant string
+	Left   time.Time     // when the attempt was let out
+	Waited time.Duration // how long it was held by this Wait
+}
+
+// An OutcomeKind says what became of an attempt.
+type OutcomeKind uint8
+
+// The outcomes.
+const (
+	OK        OutcomeKind = iota // answered, with whatever result: tokens were spent
+	Throttled                    // refused for its rate: the real bucket was empty when the attempt arrived
+	Failed                       // no answer, or one that says nothing about the rate
+)
+
+// An Outcome is what the service did with an attempt.
+type Outcome struct {
+	Kind       OutcomeKind
+	RetryAfter time.Duration // what the service asked us to wait; zero if it did not say
+	Incident   bool          // throttled for the service's own trouble: says nothing about the bucket
+}

@@ -1,0 +1,4 @@
+// Command botorate paces calls to AWS.
+package main
+
+func main() {}

@@ -1,0 +1,301 @@
+// Package relay reads HTTP/1.1 messages as raw bytes and passes them on unchanged.
+//
+// It exists because signatures cover what other proxies repair: `%2F` in paths, repeated headers, odd names. A [Head] is a
+// view of the bytes that came; nothing here rewrites them. Framing that two parsers could read differently is refused.
+package relay
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strconv"
+)
+
+// MaxHead is the most bytes that a message head may have, request line and final empty line included.
+const MaxHead = 256 << 10
+
+// maxFields bounds the header fields of one message.
+const maxFields = 500
+
+// A Field is one header field as it came. Name keeps its case; Value has no surrounding white space.
+// Both point into the head's raw bytes.
+type Field struct {
+	Name, Value []byte
+}
+
+// A Head is a parsed view of one message head. It is valid as long as Raw is. The zero value is ready for use and reuse:
+// parsing keeps the capacity of Fields.
+type Head struct {
+	Raw    []byte // the head as it came, final empty line included
+	Fields []Field
+
+	Method []byte // requests
+	Target []byte // requests: origin-form, absolute-form or authority-form, as it came
+	Status int    // responses; 0 for requests
+	Minor  int    // the x of HTTP/1.x
+
+	// Framing, for both directions.
+	ContentLength int64 // -1 when not given
+	Chunked       bool  // Transfer-Encoding: chunked
+	Close         bool  // the sender closes after this message
+	Expect100     bool  // Expect: 100-continue
+	Upgrade       bool  // Connection: upgrade with an Upgrade field
+}
+
+// A MalformedError is a head that is refused. Its text is fit for the person who runs the client.
+type MalformedError struct{ What string }
+
+func (e *MalformedError) Error() string { return "malformed HTTP head: " + e.What }
+
+func malformed(format string, args ...any) error {
+	return &MalformedError{fmt.Sprintf(format, args...)}
+}
+
+// ErrHeadTooLarge is returned for a head above [MaxHead] bytes.
+var ErrHeadTooLarge = errors.New("HTTP head larger than 256 KiB")
+
+// Get returns the value of the first field with that name, in any case, or nil.
+func (h *Head) Get(name string) []byte {
+	for i := range h.Fields {
+		if len(h.Fields[i].Name) == len(name) && equalFold(h.Fields[i].Name, name) {
+			return h.Fields[i].Value
+		}
+	}
+	return nil
+}
+
+// HasBody reports whether a request head announces a body.
+func (h *Head) HasBody() bool { return h.Chunked || h.ContentLength > 0 }
+
+// ParseRequest makes h a view of the request head raw, which must end with the empty line.
+// The error is a *[MalformedError] if raw is not a head that we relay.
+func (h *Head) ParseRequest(raw []byte) error {
+	h.reset(raw)
+	line, rest, err := cutLine(raw)
+	if err != nil {
+		return err
+	}
+	method, after, ok1 := bytes.Cut(line, space)
+	target, proto, ok2 := bytes.Cut(after, space)
+	if !ok1 || !ok2 || len(target) == 0 || bytes.IndexByte(proto, ' ') >= 0 {
+		return malformed("request line %q", clip(line))
+	}
+	if !isToken(method) {
+		return malformed("method %q", clip(method))
+	}
+	for _, c := range target {
+		if c <= ' ' || c == 0x7f {
+			return malformed("control character in the request target")
+		}
+	}
+	if err := h.parseProto(proto); err != nil {
+		return err
+	}
+	h.Method, h.Target = method, target
+	if err := h.parseFields(rest); err != nil {
+		return err
+	}
+	return h.requestFraming()
+}
+
+// ParseResponse makes h a view of the response head raw, which must end with the empty line.
+func (h *Head) ParseResponse(raw []byte) error {
+	h.reset(raw)
+	line, rest, err := cutLine(raw)
+	if err != nil {
+		return err
+	}
+	proto, after, ok := bytes.Cut(line, space)
+	if !ok || len(after) < 3 || (len(after) > 3 && after[3] != ' ') {
+		return malformed("status line %q", clip(line))
+	}
+	if err := h.parseProto(proto); err != nil {
+		return err
+	}
+	status, err := strconv.Atoi(string(after[:3]))
+	if err != nil || status < 100 {
+		return malformed("status %q", clip(after))
+	}
+	h.Status = status
+	if err := h.parseFields(rest); err != nil {
+		return err
+	}
+	if h.Chunked && h.ContentLength >= 0 {
+		return malformed("both Content-Length and Transfer-Encoding")
+	}
+	return nil
+}
+
+func (h *Head) reset(raw []byte) {
+	*h = Head{Raw: raw, Fields: h.Fields[:0], ContentLength: -1}
+}
+
+func (h *Head) parseProto(p []byte) error {
+	switch string(p) {
+	case "HTTP/1.1":
+		h.Minor = 1
+	case "HTTP/1.0":
+		h.Minor, h.Close = 0, true
+	default:
+		return malformed("protocol %q: only HTTP/1.1 and HTTP/1.0 are relayed", clip(p))
+	}
+	return nil
+}
+
+func (h *Head) parseFields(rest []byte) error {
+	for {
+		line, more, err := cutLine(rest)
+		if err != nil {
+			return err
+		}
+		if len(line) == 0 {
+			if len(more) != 0 {
+				return malformed("bytes after the empty line")
+			}
+			return nil
+		}
+		rest = more
+		name, value, ok := bytes.Cut(line, colon)
+		switch {
+		case line[0] == ' ' || line[0] == '\t':
+			return malformed("folded header line")
+		case !ok || !isToken(name):
+			return malformed("header line %q", clip(line))
+		case len(h.Fields) == maxFields:
+			return malformed("more than %d header fields", maxFields)
+		}
+		value = trimSpace(value)
+		for _, c := range value {
+			if (c < ' ' && c != '\t') || c == 0x7f {
+				return malformed("control character in header %q", clip(name))
+			}
+		}
+		h.Fields = append(h.Fields, Field{name, value})
+		if err := h.framingField(name, value); err != nil {
+			return err
+		}
+	}
+}
+
+// framingField reads the fields that decide where the message ends.
+func (h *Head) framingField(name, value []byte) error {
+	switch len(name) {
+	case len("connection"), len("proxy-connection"):
+		if equalFold(name, "connection") {
+			h.connection(value)
+		}
+	case len("content-length"):
+		if equalFold(name, "content-length") {
+			return h.contentLength(value)
+		}
+	case len("transfer-encoding"):
+		if equalFold(name, "transfer-encoding") {
+			if h.Chunked || !equalFold(value, "chunked") {
+				return malformed("Transfer-Encoding %q: only one `chunked` is relayed", clip(value))
+			}
+			h.Chunked = true
+		}
+	case len("expect"):
+		if equalFold(name, "expect") {
+			h.Expect100 = equalFold(value, "100-continue")
+		}
+	}
+	return nil
+}
+
+func (h *Head) connection(value []byte) {
+	for part := range bytes.SplitSeq(value, comma) {
+		switch part = trimSpace(part); {
+		case equalFold(part, "close"):
+			h.Close = true
+		case equalFold(part, "keep-alive") && h.Minor == 0:
+			h.Close = false
+		case equalFold(part, "upgrade"):
+			h.Upgrade = true
+		}
+	}
+}
+
+func (h *Head) contentLength(value []byte) error {
+	n, err := strconv.ParseInt(string(value), 10, 64)
+	if err != nil || n < 0 || value[0] == '+' {
+		return malformed("Content-Length %q", clip(value))
+	}
+	if h.ContentLength >= 0 {
+		return malformed("Content-Length given twice")
+	}
+	h.ContentLength = n
+	return nil
+}
+
+func (h *Head) requestFraming() error {
+	switch {
+	case h.Chunked && h.ContentLength >= 0:
+		return malformed("both Content-Length and Transfer-Encoding")
+	case h.Chunked && h.Minor == 0:
+		return malformed("Transfer-Encoding in HTTP/1.0")
+	case h.Upgrade && h.Get("Upgrade") == nil:
+		h.Upgrade = false
+	}
+	return nil
+}
+
+var (
+	space = []byte{' '}
+	colon = []byte{':'}
+	comma = []byte{','}
+)
+
+// cutLine splits off one line, which must end with CR LF.
+func cutLine(b []byte) (line, rest []byte, err error) {
+	i := bytes.IndexByte(b, '\n')
+	if i < 0 {
+		return nil, nil, malformed("no end of line")
+	}
+	if i == 0 || b[i-1] != '\r' {
+		return nil, nil, malformed("line ends without a carriage return")
+	}
+	if bytes.IndexByte(b[:i-1], '\r') >= 0 {
+		return nil, nil, malformed("carriage return inside a line")
+	}
+	return b[:i-1], b[i+1:], nil
+}
+
+func trimSpace(b []byte) []byte { return bytes.Trim(b, " \t") }
+
+// equalFold compares ASCII without case; s must be lower case or in the field's usual spelling.
+func equalFold(b []byte, s string) bool {
+	if len(b) != len(s) {
+		return false
+	}
+	for i := range b {
+		if lower(b[i]) != lower(s[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func lower(c byte) byte {
+	if 'A' <= c && c <= 'Z' {
+		return c + 'a' - 'A'
+	}
+	return c
+}
+
+// isToken reports whether b is a token of RFC 9110 §5.6.2.
+func isToken(b []byte) bool {
+	for _, c := range b {
+		switch {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9':
+		case bytes.IndexByte(tokenMarks, c) >= 0:
+		default:
+			return false
+		}
+	}
+	return len(b) > 0
+}
+
+var tokenMarks = []byte("!#$%&'*+-.^_`|~")
+
+func clip(b []byte) []byte { return b[:min(len(b), 60)] }

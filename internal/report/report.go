@@ -1,0 +1,36 @@
+// Package report collects what happened to every attempt and says so: a summary for a person, JSON for a program.
+package report
+
+import (
+	"time"
+
+	"github.com/botorate/botorate"
+)
+
+// A Result is how an attempt ended, as the client saw it.
+type Result uint8
+
+// The results.
+const (
+	Answered  Result = iota // the service's answer was passed on, and it was no throttle
+	Throttled               // a throttle reached the client
+	Shed                    // we refused it, since it could not leave in time
+	Failed                  // the upstream was not reached or broke off: the client got an error of ours, or a cut connection
+	Gone                    // the client left first: never sent
+)
+
+// An Attempt is one attempt that ended.
+type Attempt struct {
+	Ended           time.Time
+	Tenant          string
+	Client          string // product/version
+	Account, Region string
+	Action          string
+	Draws           []botorate.Draw
+	Call            string        // the same over the attempts of one call; empty when the client does not say
+	Held            time.Duration // before it left, all waits of absorbed throttles included
+	Absorbed        int           // throttles that the client did not see
+	Result          Result
+	Status          int    // HTTP status that the client got; 0 for none
+	Code            string // AWS's error code
+}
