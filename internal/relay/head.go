@@ -8,7 +8,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"strconv"
+	"slices"
+	"strings"
 )
 
 // MaxHead is the most bytes that a message head may have, request line and final empty line included.
@@ -40,7 +41,16 @@ type Head struct {
 	Close         bool  // the sender closes after this message
 	Expect100     bool  // Expect: 100-continue
 	Upgrade       bool  // Connection: upgrade with an Upgrade field
+
+	keepAlive bool // Connection: keep-alive, which HTTP/1.0 needs to go on
+	seen      uint8
 }
+
+// The fields that a request may have only once.
+const (
+	seenHost = 1 << iota
+	seenLength
+)
 
 // A MalformedError is a head that is refused. Its text is fit for the person who runs the client.
 type MalformedError struct{ What string }
@@ -75,8 +85,8 @@ func (h *Head) ParseRequest(raw []byte) error {
 	if err != nil {
 		return err
 	}
-	method, after, ok1 := bytes.Cut(line, space)
-	target, proto, ok2 := bytes.Cut(after, space)
+	method, after, ok1 := cut(line, ' ')
+	target, proto, ok2 := cut(after, ' ')
 	if !ok1 || !ok2 || len(target) == 0 || bytes.IndexByte(proto, ' ') >= 0 {
 		return malformed("request line %q", clip(line))
 	}
@@ -95,7 +105,10 @@ func (h *Head) ParseRequest(raw []byte) error {
 	if err := h.parseFields(rest); err != nil {
 		return err
 	}
-	return h.requestFraming()
+	if h.Upgrade && h.Get("Upgrade") == nil {
+		h.Upgrade = false
+	}
+	return nil
 }
 
 // ParseResponse makes h a view of the response head raw, which must end with the empty line.
@@ -105,25 +118,22 @@ func (h *Head) ParseResponse(raw []byte) error {
 	if err != nil {
 		return err
 	}
-	proto, after, ok := bytes.Cut(line, space)
+	proto, after, ok := cut(line, ' ')
 	if !ok || len(after) < 3 || (len(after) > 3 && after[3] != ' ') {
 		return malformed("status line %q", clip(line))
 	}
 	if err := h.parseProto(proto); err != nil {
 		return err
 	}
-	status, err := strconv.Atoi(string(after[:3]))
-	if err != nil || status < 100 {
+	status, ok := decimal(after[:3])
+	if !ok || status < 100 {
 		return malformed("status %q", clip(after))
 	}
-	h.Status = status
-	if err := h.parseFields(rest); err != nil {
-		return err
+	if slices.ContainsFunc(after[3:], isControl) {
+		return malformed("control character in the status line")
 	}
-	if h.Chunked && h.ContentLength >= 0 {
-		return malformed("both Content-Length and Transfer-Encoding")
-	}
-	return nil
+	h.Status = int(status)
+	return h.parseFields(rest)
 }
 
 func (h *Head) reset(raw []byte) {
@@ -135,7 +145,7 @@ func (h *Head) parseProto(p []byte) error {
 	case "HTTP/1.1":
 		h.Minor = 1
 	case "HTTP/1.0":
-		h.Minor, h.Close = 0, true
+		h.Minor = 0
 	default:
 		return malformed("protocol %q: only HTTP/1.1 and HTTP/1.0 are relayed", clip(p))
 	}
@@ -152,10 +162,10 @@ func (h *Head) parseFields(rest []byte) error {
 			if len(more) != 0 {
 				return malformed("bytes after the empty line")
 			}
-			return nil
+			return h.framing()
 		}
 		rest = more
-		name, value, ok := bytes.Cut(line, colon)
+		name, value, ok := cut(line, ':')
 		switch {
 		case line[0] == ' ' || line[0] == '\t':
 			return malformed("folded header line")
@@ -165,10 +175,8 @@ func (h *Head) parseFields(rest []byte) error {
 			return malformed("more than %d header fields", maxFields)
 		}
 		value = trimSpace(value)
-		for _, c := range value {
-			if (c < ' ' && c != '\t') || c == 0x7f {
-				return malformed("control character in header %q", clip(name))
-			}
+		if slices.ContainsFunc(value, isControl) {
+			return malformed("control character in header %q", clip(name))
 		}
 		h.Fields = append(h.Fields, Field{name, value})
 		if err := h.framingField(name, value); err != nil {
@@ -177,10 +185,14 @@ func (h *Head) parseFields(rest []byte) error {
 	}
 }
 
-// framingField reads the fields that decide where the message ends.
+// framingField reads the fields that decide where the message ends and whom it is for.
 func (h *Head) framingField(name, value []byte) error {
 	switch len(name) {
-	case len("connection"), len("proxy-connection"):
+	case len("host"):
+		if equalFold(name, "host") && h.Status == 0 {
+			return h.once(seenHost, "Host")
+		}
+	case len("connection"):
 		if equalFold(name, "connection") {
 			h.connection(value)
 		}
@@ -196,20 +208,30 @@ func (h *Head) framingField(name, value []byte) error {
 			h.Chunked = true
 		}
 	case len("expect"):
-		if equalFold(name, "expect") {
+		if equalFold(name, "expect") && h.Minor > 0 {
 			h.Expect100 = equalFold(value, "100-continue")
 		}
 	}
 	return nil
 }
 
+func (h *Head) once(field uint8, name string) error {
+	if h.seen&field != 0 {
+		return malformed("%s given twice", name)
+	}
+	h.seen |= field
+	return nil
+}
+
 func (h *Head) connection(value []byte) {
-	for part := range bytes.SplitSeq(value, comma) {
+	for more := true; more; {
+		var part []byte
+		part, value, more = cut(value, ',')
 		switch part = trimSpace(part); {
 		case equalFold(part, "close"):
 			h.Close = true
-		case equalFold(part, "keep-alive") && h.Minor == 0:
-			h.Close = false
+		case equalFold(part, "keep-alive"):
+			h.keepAlive = true
 		case equalFold(part, "upgrade"):
 			h.Upgrade = true
 		}
@@ -217,34 +239,34 @@ func (h *Head) connection(value []byte) {
 }
 
 func (h *Head) contentLength(value []byte) error {
-	n, err := strconv.ParseInt(string(value), 10, 64)
-	if err != nil || n < 0 || value[0] == '+' {
+	n, ok := decimal(value)
+	if !ok {
 		return malformed("Content-Length %q", clip(value))
 	}
-	if h.ContentLength >= 0 {
-		return malformed("Content-Length given twice")
-	}
 	h.ContentLength = n
-	return nil
+	return h.once(seenLength, "Content-Length")
 }
 
-func (h *Head) requestFraming() error {
+// framing judges the fields that only mean something together.
+func (h *Head) framing() error {
 	switch {
 	case h.Chunked && h.ContentLength >= 0:
 		return malformed("both Content-Length and Transfer-Encoding")
 	case h.Chunked && h.Minor == 0:
 		return malformed("Transfer-Encoding in HTTP/1.0")
-	case h.Upgrade && h.Get("Upgrade") == nil:
-		h.Upgrade = false
+	case h.Minor == 0 && !h.keepAlive:
+		h.Close = true
 	}
 	return nil
 }
 
-var (
-	space = []byte{' '}
-	colon = []byte{':'}
-	comma = []byte{','}
-)
+// cut slices b around the first sep.
+func cut(b []byte, sep byte) (before, after []byte, found bool) {
+	if i := bytes.IndexByte(b, sep); i >= 0 {
+		return b[:i], b[i+1:], true
+	}
+	return b, nil, false
+}
 
 // cutLine splits off one line, which must end with CR LF.
 func cutLine(b []byte) (line, rest []byte, err error) {
@@ -286,16 +308,36 @@ func lower(c byte) byte {
 // isToken reports whether b is a token of RFC 9110 §5.6.2.
 func isToken(b []byte) bool {
 	for _, c := range b {
-		switch {
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9':
-		case bytes.IndexByte(tokenMarks, c) >= 0:
-		default:
+		if !isTokenByte(c) {
 			return false
 		}
 	}
 	return len(b) > 0
 }
 
-var tokenMarks = []byte("!#$%&'*+-.^_`|~")
+func isTokenByte(c byte) bool {
+	switch {
+	case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9':
+		return true
+	}
+	return strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0
+}
+
+// decimal reads digits and nothing else.
+func decimal(b []byte) (n int64, ok bool) {
+	if len(b) == 0 || len(b) > 18 {
+		return 0, false
+	}
+	for _, c := range b {
+		if c < '0' || c > '9' {
+			return 0, false
+		}
+		n = n*10 + int64(c-'0')
+	}
+	return n, true
+}
+
+// isControl reports whether c may not stand in a field value.
+func isControl(c byte) bool { return c < ' ' && c != '\t' || c == 0x7f }
 
 func clip(b []byte) []byte { return b[:min(len(b), 60)] }
