@@ -3,86 +3,189 @@ package botorate
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 )
+
+// ErrDraws is returned for an attempt without draws, or with more than MaxDraws.
+var ErrDraws = errors.New("an attempt has one to four draws of different buckets, each of a positive number of tokens")
 
 // Options configure a [Governor] and a [Scheduler]. The zero value lets everything out at once.
 type Options struct {
 	// Limit says what a bucket lets out. It is asked once, when the bucket is first drawn from, must not block and must
 	// not call the governor. Nil means no bucket has a limit until [Governor.SetLimit].
 	Limit func(BucketID) Limit
-	// Weight says how many turns a tenant gets beside others that wait for the same buckets. Nil means 1 for each.
+	// Weight says how many turns a tenant gets beside others that wait for the same buckets. It is asked once, when the tenant
+	// is first seen, under the same conditions. Nil means 1 for each; what isn't a positive number counts as 1.
 	Weight func(tenant string) float64
 }
 
-// A Governor decides when each attempt leaves. It is safe for concurrent use.
-type Governor struct{}
+// A Governor decides when each attempt leaves: a [Scheduler] with a clock, a lock, one timer and the goroutines that wait.
+// It is safe for concurrent use.
+//
+// Its clock is monotonic: it stands still while the machine sleeps, and then no tokens are added.
+type Governor struct {
+	base    time.Time // when it was made
+	waiters sync.Pool // of *waiter
+
+	mu    sync.Mutex
+	sched *Scheduler
+	timer *time.Timer // fires at armed
+	armed time.Time   // zero when it won't
+}
+
+// A waiter is a goroutine in Wait.
+type waiter struct {
+	ticket  Ticket
+	decided chan struct{} // gets one value when the ticket is decided; has room for it
+}
 
 // New returns a governor. It runs no goroutine and needs no closing.
-func New(Options) *Governor { panic("contract") }
+func New(o Options) *Governor {
+	g := &Governor{base: time.Now(), sched: NewScheduler(o)}
+	g.sched.advance(g.base)
+	return g
+}
 
 // Wait returns when the attempt may leave. The error is ctx's when that ends first, or a *[TooLateError] as soon as it is
-// known that the attempt can't leave before its deadline; nothing is spent then.
-func (*Governor) Wait(context.Context, Attempt) (Pass, error) { panic("contract") }
+// known that the attempt can't leave before its deadline; nothing is spent then. It is [ErrDraws] for an attempt that is malformed.
+func (g *Governor) Wait(ctx context.Context, a Attempt) (Pass, error) {
+	if err := ctx.Err(); err != nil {
+		return Pass{}, err
+	}
+	if !a.Since.IsZero() || !a.Deadline.IsZero() {
+		now := g.now()
+		a.Since, a.Deadline = here(now, a.Since), here(now, a.Deadline)
+	}
+	var pass Pass
+	g.mu.Lock()
+	if g.sched.try(g.sched.advanceTo(instant(time.Since(g.base))), &a, &pass) {
+		g.mu.Unlock()
+		return pass, nil
+	}
+	g.mu.Unlock()
+	w, err := g.submit(&a)
+	if err == nil {
+		select {
+		case <-w.decided:
+			pass, err = w.ticket.Pass()
+		case <-ctx.Done():
+			err = ctx.Err()
+			g.cancel(w)
+		}
+	}
+	g.release(w)
+	return pass, err
+}
+
+// submit lets the attempt wait.
+func (g *Governor) submit(a *Attempt) (*waiter, error) {
+	w := g.waiter()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	now := g.now()
+	err := g.sched.submit(now, &w.ticket, a)
+	g.settle(now)
+	return w, err
+}
+
+// here returns a time, which may have been read from a message, on the governor's clock: as far from now as it is from the real now.
+func here(now, t time.Time) time.Time {
+	if t.IsZero() {
+		return t
+	}
+	return now.Add(time.Until(t))
+}
+
+// waiter returns one that isn't used.
+func (g *Governor) waiter() *waiter {
+	if w, ok := g.waiters.Get().(*waiter); ok {
+		return w
+	}
+	w := &waiter{decided: make(chan struct{}, 1)}
+	w.ticket.Owner = w
+	return w
+}
+
+func (g *Governor) release(w *waiter) {
+	w.ticket = Ticket{Owner: w} // keeps nothing alive
+	g.waiters.Put(w)
+}
+
+// cancel takes back what the waiter asked for, or got while its context ended.
+func (g *Governor) cancel(w *waiter) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	now := g.now()
+	if !g.sched.Cancel(now, &w.ticket) {
+		<-w.decided // it has come: tickets are decided under the lock
+		if pass, err := w.ticket.Pass(); err == nil {
+			g.sched.Return(now, pass)
+		}
+	}
+	g.settle(now)
+}
 
 // Report tells what became of an attempt that left.
-func (*Governor) Report(Pass, Outcome) { panic("contract") }
+func (g *Governor) Report(p Pass, o Outcome) {
+	g.update(func(now time.Time) { g.sched.Report(now, p, o) })
+}
 
-// Return gives back the tokens of an attempt that was let out but never sent.
-func (*Governor) Return(Pass) { panic("contract") }
+// Return gives back the tokens of an attempt that was let out but never sent. At most once for each pass.
+func (g *Governor) Return(p Pass) {
+	g.update(func(now time.Time) { g.sched.Return(now, p) })
+}
 
-// SetLimit changes a bucket's limit at once, for waiting attempts too.
-func (*Governor) SetLimit(BucketID, Limit) { panic("contract") }
+// SetLimit changes a bucket's limit at once, for waiting attempts too. The bucket keeps its tokens, up to the new burst.
+func (g *Governor) SetLimit(id BucketID, l Limit) {
+	g.update(func(now time.Time) { g.sched.SetLimit(now, id, l) })
+}
 
-// Pause lets nothing out of a bucket before that instant. It goes on filling.
-func (*Governor) Pause(BucketID, time.Time) { panic("contract") }
+// Pause lets nothing out of a bucket before that instant; one that has come ends a pause. The bucket goes on filling.
+func (g *Governor) Pause(id BucketID, until time.Time) {
+	g.update(func(now time.Time) { g.sched.Pause(now, id, until) })
+}
 
 // Snapshot returns the state of every bucket, lane and tenant at one instant.
-func (*Governor) Snapshot() Snapshot { panic("contract") }
-
-// A TooLateError tells that an attempt can't leave before its deadline.
-type TooLateError struct {
-	Wait time.Duration // how long it would have had to wait, as far as is known now
+func (g *Governor) Snapshot() Snapshot {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.sched.Snapshot(g.now())
 }
 
-func (e *TooLateError) Error() string { panic("contract") }
-
-// ErrDraws is returned for an attempt without draws, or with more than MaxDraws.
-var ErrDraws = errors.New("an attempt has one to four draws of different buckets, each of a positive number of tokens")
-
-// A Snapshot is the state of a governor at one instant. Its slices are sorted by name.
-type Snapshot struct {
-	At      time.Time
-	Buckets []BucketState
-	Lanes   []LaneState
-	Tenants []TenantState
+// update changes the scheduler and does what follows from it.
+func (g *Governor) update(change func(now time.Time)) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	now := g.now()
+	change(now)
+	g.settle(now)
 }
 
-// A BucketState is one bucket in a [Snapshot].
-type BucketState struct {
-	ID          BucketID
-	Limit       Limit
-	Rate        float64   // what it refills now, per second: below Limit.Rate after a cut
-	Level       float64   // tokens in it; negative after an attempt larger than the burst
-	PausedUntil time.Time // zero when not paused
-	Waiting     int       // attempts that wait for it
-	Left        uint64    // attempts let out
-	Tokens      float64   // tokens they took
-	Throttled   uint64    // attempts that the service refused for their rate
-	Cuts        uint64    // times that the rate was lowered
+// now reads the clock, at half of what time.Now costs. What refills or decides must read it under the lock, else times are out of order.
+func (g *Governor) now() time.Time { return g.base.Add(time.Since(g.base)) }
+
+// settle wakes those that are decided and sets the timer. It must be called under the lock, after every change.
+func (g *Governor) settle(now time.Time) {
+	for t := g.sched.Next(now); t != nil; t = g.sched.Next(now) {
+		t.Owner.(*waiter).decided <- struct{}{}
+	}
+	wake, ok := g.sched.Wake()
+	if !ok || wake.Equal(g.armed) {
+		return // a timer that fires for nothing does no harm
+	}
+	g.armed = wake
+	if g.timer == nil {
+		g.timer = time.AfterFunc(wake.Sub(now), g.tick)
+	} else {
+		g.timer.Reset(wake.Sub(now))
+	}
 }
 
-// A LaneState is the attempts that wait for the same buckets.
-type LaneState struct {
-	Buckets []BucketID
-	Waiting int
-	Oldest  time.Time // since when the first in turn has waited; zero when nobody waits
-}
-
-// A TenantState is one tenant.
-type TenantState struct {
-	Tenant  string
-	Waiting int
-	Left    uint64
-	Held    time.Duration // sum of all waits that ended
+// tick runs when the timer fires.
+func (g *Governor) tick() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.armed = time.Time{}
+	g.settle(g.now())
 }

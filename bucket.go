@@ -1,0 +1,186 @@
+package botorate
+
+import (
+	"math"
+	"time"
+)
+
+// timerSlack is how much later than asked a timer may fire without costing rate: Go timers on Linux have a granularity
+// of 1 ms, so that an attempt due now leaves up to 1 ms late, and a bucket of burst 1 would overflow meanwhile.
+const timerSlack = 2 * time.Millisecond
+
+// grain is the part of an amount below which differences are rounding.
+const grain = 1e-9
+
+// An instant is a time inside a scheduler: nanoseconds since the first time that it was told.
+type instant int64
+
+// never is after every instant.
+const never instant = math.MaxInt64
+
+// after returns the instant that many seconds later, rounded up; never if that is not within a century.
+func (i instant) after(seconds float64) instant {
+	ns := math.Ceil(seconds * 1e9)
+	if !(ns < 1<<61) || i > never/2 {
+		return never
+	}
+	return i + instant(ns)
+}
+
+// add returns i+d, or never if that overflows.
+func (i instant) add(d time.Duration) instant {
+	if sum := i + instant(d); d <= 0 || sum > i {
+		return sum
+	}
+	return never
+}
+
+// seconds returns how long it is from earlier to i.
+func (i instant) seconds(earlier instant) float64 { return float64(i-earlier) * 1e-9 }
+
+// A tally counts what a bucket did. It outlives the bucket: see [forgotten].
+type tally struct {
+	left      uint64
+	tokens    float64
+	throttled uint64
+	cuts      uint64
+}
+
+// A bucket holds tokens. It refills when looked at; its level is right as of at.
+//
+// In any window it lets out at most burst + slack + rate × elapsed tokens, where slack is timerSlack's worth of rate:
+// the level may rise that far above the burst.
+type bucket struct {
+	id     BucketID
+	serial uint32 // order of creation: the order of a lane's buckets
+	limit  Limit  // in range: see normal
+	full   float64 // the highest level that the bucket reaches
+	level  float64
+	at     instant
+	paused instant // nothing leaves before
+	used   instant // last looked up
+	pace   pace
+	tally
+
+	waiting int     // tickets in all lanes
+	lanes   []*lane // every lane that draws from it, idle ones too
+	active  int     // how many of them have tickets
+	group   *group  // of the lanes that have tickets; nil if none has
+
+	// Valid during one pass over the group: see [Scheduler.dispatch].
+	pass     uint64
+	reserved float64 // tokens that earlier heads wait for
+	spare    float64 // tokens that may leave now without making an earlier head later
+
+	root *bucket // see [Scheduler.regroup]
+}
+
+// normal returns the limit with each number in range: a burst of at least 1, a floor from 0 to the burst, a rate of at least 0.
+func (l Limit) normal() Limit {
+	l.Rate = atLeast(l.Rate, 0)
+	l.Burst = atLeast(l.Burst, 1)
+	l.Floor = min(atLeast(l.Floor, 0), l.Burst)
+	return l
+}
+
+// atLeast is max, except that it returns least for a NaN.
+func atLeast(x, least float64) float64 {
+	if x >= least {
+		return x
+	}
+	return least
+}
+
+func (l Limit) unlimited() bool { return l.Rate > math.MaxFloat64 }
+
+// set sets the limit.
+func (b *bucket) set(l Limit) {
+	b.limit = l.normal()
+	b.full = b.limit.Burst + b.limit.Rate*timerSlack.Seconds()
+}
+
+// has reports whether the level is want, but for rounding.
+func (b *bucket) has(want float64) bool { return b.level >= want-grain*(1+want) }
+
+// refill brings the level up to now. It must be called before anything that changes the rate, or who waits.
+func (b *bucket) refill(now instant) {
+	if now <= b.at || b.limit.unlimited() {
+		b.at = max(b.at, now)
+		return
+	}
+	rate := b.limit.Rate
+	if b.pace.off != 0 {
+		rate *= b.pace.pass(b.at, now, b.waiting > 0)
+	}
+	b.level = min(b.level+rate*now.seconds(b.at), b.full)
+	b.at = now
+}
+
+// rate is what the bucket refills now, per second.
+func (b *bucket) rate() float64 { return b.limit.Rate * b.pace.part() }
+
+// need is the level at which n tokens may leave. An attempt larger than the bucket leaves when that is full, and the level becomes negative.
+func (b *bucket) need(n float64) float64 { return min(n+b.limit.Floor, b.limit.Burst) }
+
+// when returns the first instant, from at on, at which the level is want and the bucket isn't paused, if nothing leaves before.
+func (b *bucket) when(want float64) instant {
+	at := b.at
+	if !b.limit.unlimited() && !b.has(want) {
+		at = at.after((want - b.level) / b.rate())
+	}
+	return max(at, b.paused)
+}
+
+// take draws n tokens.
+func (b *bucket) take(n float64) {
+	b.level -= n
+	b.left++
+	b.tokens += n
+}
+
+// giveBack undoes the take of n tokens at left. If the bucket was found empty since then, what was taken before says
+// nothing about the level any more: it is not raised above what has refilled since.
+func (b *bucket) giveBack(n float64, left instant) {
+	level := min(b.level+n, b.full)
+	if left <= b.pace.anchor {
+		level = min(level, max(b.level, b.rate()*b.at.seconds(b.pace.anchor)))
+	}
+	b.level = level
+	b.left--
+	b.tokens -= n
+}
+
+// setLimit changes the limit, and reports whether an attempt may now have to wait longer.
+func (b *bucket) setLimit(l Limit) (worse bool) {
+	old := b.limit
+	b.set(l)
+	b.level = min(b.level, b.full)
+	if old.unlimited() {
+		b.level = b.limit.Burst
+	}
+	return b.limit.Rate < old.Rate || b.limit.Burst < old.Burst || b.limit.Floor > old.Floor
+}
+
+// throttle takes in that the service refused an attempt that left at left, and reports whether that was news.
+func (b *bucket) throttle(left instant, o Outcome) bool {
+	b.throttled++
+	o.Incident = o.Incident || b.limit.unlimited() // there is no rate to cut and no level to correct
+	until, lowered, news := b.pace.throttle(b.at, left, o)
+	if !news {
+		return false
+	}
+	if lowered {
+		b.cuts++
+	}
+	if !o.Incident {
+		b.level = min(b.level, 0)
+	}
+	b.paused = max(b.paused, until)
+	return true
+}
+
+// idle reports whether nothing would be lost by forgetting the bucket at now, but its limit and tally.
+func (b *bucket) idle(now instant) bool {
+	return b.waiting == 0 && b.paused <= now && b.pace.off == 0 && now-b.used > instant(forgetAfter) &&
+		(b.limit.unlimited() || b.level >= b.limit.Burst)
+}

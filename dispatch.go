@@ -1,0 +1,107 @@
+package botorate
+
+import "math"
+
+// dispatchDue lets out whatever can leave now.
+func (s *Scheduler) dispatchDue() {
+	for g := s.groups.top(); g != nil && g.wake <= s.now; g = s.groups.top() {
+		if g.loose {
+			g.loose = false
+			if g.size > 1 {
+				s.regroup(g)
+				continue
+			}
+		}
+		s.dispatch(g)
+	}
+}
+
+// dispatch goes through the group's lanes in turn and lets out the heads that can leave; a lane that was served goes to the back.
+//
+// A head that can't leave yet reserves. It is planned to leave at the first instant at which each of its buckets will have what it
+// needs, besides what earlier heads have reserved there. What a bucket will then have above that is spare: a later head may leave
+// now if it takes no more. Refilling without limit by the burst, the bucket will have level + rate × time; the burst caps
+// that whoever leaves now, so that the plan is kept exactly if each later head takes at most what is spare.
+// The first in turn has nobody before it, so it leaves in bounded time and every lane becomes first.
+func (s *Scheduler) dispatch(g *group) {
+	s.passes++
+	g.wake = never
+	for l := g.first; l != nil; {
+		next := l.next
+		ready := s.ready(l)
+		if ready > s.now {
+			g.wake = min(g.wake, ready)
+			l = next
+			continue
+		}
+		s.grant(l)
+		if l.group != nil && g.last != l {
+			g.unlink(l)
+			g.insert(l, g.last)
+		}
+		if next == nil && l.group != nil {
+			next = l
+		}
+		l = next
+	}
+	if g.size > 0 {
+		s.groups.fix(g)
+	}
+}
+
+// ready returns when the lane's head can leave without making an earlier one later: never if only one of those can change that.
+// If not now, the head reserves.
+func (s *Scheduler) ready(l *lane) instant {
+	t, ready, plan, fits := l.head(), s.now, s.now, true
+	for i, b := range l.buckets {
+		b.refill(s.now)
+		b.enter(s.passes)
+		n := t.tokens(i)
+		ready = max(ready, b.when(b.need(n)))
+		plan = max(plan, b.when(b.need(n)+b.reserved))
+		fits = fits && n <= b.spare+grain*(1+n)
+	}
+	if fits && ready <= s.now {
+		return ready
+	}
+	if plan != never { // else it waits for another limit, and holds nobody up meanwhile
+		for i, b := range l.buckets {
+			b.reserve(t.tokens(i), plan)
+		}
+	}
+	if !fits {
+		return never
+	}
+	return ready
+}
+
+// enter makes the bucket's fields for a pass ready.
+func (b *bucket) enter(pass uint64) {
+	if b.pass != pass {
+		b.pass, b.reserved, b.spare = pass, 0, math.Inf(1)
+	}
+}
+
+// reserve keeps n tokens for a head that is planned to leave at plan.
+func (b *bucket) reserve(n float64, plan instant) {
+	if b.limit.unlimited() {
+		return
+	}
+	b.spare = min(b.spare, b.level+b.rate()*plan.seconds(b.at)-b.reserved-b.need(n))
+	b.reserved += n
+}
+
+// grant lets the lane's head out.
+func (s *Scheduler) grant(l *lane) {
+	t := l.head()
+	for i, b := range l.buckets {
+		n := t.tokens(i)
+		b.take(n)
+		b.spare -= n
+	}
+	l.turn = s.nextTurn()
+	t.queue.serve(t)
+	t.queue.tenant.left++
+	s.dropped(t)
+	s.decide(t, nil)
+}

@@ -1,0 +1,140 @@
+package botorate
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"strings"
+	"time"
+)
+
+// A Snapshot is the state of a governor at one instant. Its slices are sorted by name.
+// Buckets has every bucket that was ever used: one that has been idle for long is remembered by its limit and counters only, since the rest is known.
+type Snapshot struct {
+	At      time.Time
+	Buckets []BucketState
+	Lanes   []LaneState // in which attempts have waited; forgotten with their buckets
+	Tenants []TenantState
+}
+
+// A BucketState is one bucket in a [Snapshot].
+type BucketState struct {
+	ID          BucketID
+	Limit       Limit     // as it holds: a burst of 0.5 is shown as 1
+	Rate        float64   // what it refills now, per second: below Limit.Rate after a cut
+	Level       float64   // tokens in it; negative after an attempt larger than the burst; math.Inf(1) without a limit
+	PausedUntil time.Time // zero when not paused
+	Waiting     int       // attempts that wait for it
+	Left        uint64    // attempts let out and not returned
+	Tokens      float64   // tokens they took
+	Throttled   uint64    // attempts that the service refused for their rate
+	Cuts        uint64    // times that the rate was lowered
+}
+
+// A LaneState is the attempts that wait for the same buckets.
+type LaneState struct {
+	Buckets []BucketID // sorted
+	Waiting int
+	Oldest  time.Time // since when the first in turn has waited; zero when nobody waits
+}
+
+// A TenantState is one tenant.
+type TenantState struct {
+	Tenant  string
+	Waiting int
+	Left    uint64
+	Held    time.Duration // sum of all waits that ended
+}
+
+// forgotten is what is kept of a bucket that has been idle for long: nothing else would differ if it were used again.
+type forgotten struct {
+	limit Limit
+	tally
+}
+
+// tidy forgets idle buckets and their lanes. It is called before a bucket is made, so that their number is bounded by what is in use.
+func (s *Scheduler) tidy() {
+	if s.now-s.tidied < instant(forgetAfter)/10 {
+		return
+	}
+	s.tidied = s.now
+	for id, b := range s.buckets {
+		b.refill(s.now)
+		if !b.idle(s.now) {
+			continue
+		}
+		for _, l := range slices.Clone(b.lanes) {
+			s.forget(l)
+		}
+		delete(s.buckets, id)
+		s.forgotten[id] = forgotten{b.limit, b.tally}
+	}
+}
+
+// forget drops a lane without tickets.
+func (s *Scheduler) forget(l *lane) {
+	var set [MaxDraws]*bucket
+	copy(set[:], l.buckets)
+	delete(s.lanes, set)
+	for _, b := range l.buckets {
+		b.lanes = slices.DeleteFunc(b.lanes, func(other *lane) bool { return other == l })
+	}
+}
+
+// Snapshot returns the state of every bucket, lane and tenant.
+func (s *Scheduler) Snapshot(now time.Time) Snapshot {
+	s.advance(now)
+	snap := Snapshot{
+		At:      now,
+		Buckets: make([]BucketState, 0, len(s.buckets)+len(s.forgotten)),
+		Lanes:   make([]LaneState, 0, len(s.lanes)),
+		Tenants: make([]TenantState, 0, len(s.tenants)),
+	}
+	for _, b := range s.buckets {
+		b.refill(s.now)
+		snap.Buckets = append(snap.Buckets, s.bucketState(b))
+	}
+	for id, f := range s.forgotten {
+		snap.Buckets = append(snap.Buckets, s.bucketState(&bucket{id: id, limit: f.limit, level: f.limit.Burst, tally: f.tally}))
+	}
+	for _, l := range s.lanes {
+		snap.Lanes = append(snap.Lanes, s.laneState(l))
+	}
+	for _, tn := range s.tenants {
+		snap.Tenants = append(snap.Tenants, TenantState{Tenant: tn.name, Waiting: tn.waiting, Left: tn.left, Held: tn.held})
+	}
+	slices.SortFunc(snap.Buckets, func(a, b BucketState) int { return a.ID.compare(b.ID) })
+	slices.SortFunc(snap.Lanes, func(a, b LaneState) int { return slices.CompareFunc(a.Buckets, b.Buckets, BucketID.compare) })
+	slices.SortFunc(snap.Tenants, func(a, b TenantState) int { return strings.Compare(a.Tenant, b.Tenant) })
+	return snap
+}
+
+func (id BucketID) compare(other BucketID) int {
+	return cmp.Or(strings.Compare(id.Quota, other.Quota), strings.Compare(id.Scope, other.Scope))
+}
+
+func (s *Scheduler) bucketState(b *bucket) BucketState {
+	state := BucketState{
+		ID: b.id, Limit: b.limit, Rate: b.rate(), Level: b.level, Waiting: b.waiting,
+		Left: b.left, Tokens: b.tokens, Throttled: b.throttled, Cuts: b.cuts,
+	}
+	if b.limit.unlimited() {
+		state.Level = math.Inf(1)
+	}
+	if b.paused > s.now {
+		state.PausedUntil = s.time(b.paused)
+	}
+	return state
+}
+
+func (s *Scheduler) laneState(l *lane) LaneState {
+	state := LaneState{Waiting: l.waiting, Buckets: make([]BucketID, len(l.buckets))}
+	for i, b := range l.buckets {
+		state.Buckets[i] = b.id
+	}
+	slices.SortFunc(state.Buckets, BucketID.compare)
+	if t := l.head(); t != nil {
+		state.Oldest = s.time(t.since)
+	}
+	return state
+}
