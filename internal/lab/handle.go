@@ -1,0 +1,272 @@
+package lab
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/botorate/botorate/internal/relay"
+	"github.com/botorate/botorate/internal/wire"
+	"github.com/botorate/botorate/quota"
+)
+
+// maxBody is the largest body that the stand-in takes: a signature covers the whole of it.
+const maxBody = 64 << 20
+
+// A logLine is what the log says of one request. It holds no signature, no body, and no key but its last characters.
+type logLine struct {
+	Time      time.Time `json:"time"`
+	Key       string    `json:"key,omitempty"`
+	Agent     string    `json:"agent,omitempty"`
+	Action    string    `json:"action,omitempty"`
+	Region    string    `json:"region,omitempty"`
+	Attempt   int       `json:"attempt,omitempty"`
+	Status    int       `json:"status"`
+	Code      string    `json:"code,omitempty"`
+	Throttled bool      `json:"throttled"`
+	Signature string    `json:"signature"`
+	Upstream  bool      `json:"upstream,omitempty"`
+}
+
+// An exchange is one request on its way through the stand-in.
+type exchange struct {
+	http *http.Request
+	raw  []byte // its head, as it is passed on
+	body []byte
+	wire wire.Request
+	line logLine
+}
+
+func (e *Endpoint) handle(w http.ResponseWriter, r *http.Request) {
+	x := &exchange{http: r, line: logLine{Time: time.Now(), Agent: r.UserAgent(), Signature: "unread"}}
+	res := e.answer(x, http.MaxBytesReader(w, r.Body, maxBody))
+	defer res.Body.Close()
+	x.line.Status = res.StatusCode
+	e.record(&x.line)
+	if e.latency > 0 {
+		select {
+		case <-time.After(e.latency):
+		case <-r.Context().Done():
+			return
+		}
+	}
+	h := w.Header()
+	for name, values := range res.Header {
+		h[name] = values
+	}
+	if h.Get("Content-Type") == "" {
+		h["Content-Type"] = nil // or net/http guesses one
+	}
+	w.WriteHeader(res.StatusCode)
+	if _, err := io.Copy(w, res.Body); err != nil {
+		e.errors.Debug("answer cut short", slog.Any("error", err))
+	}
+}
+
+func (e *Endpoint) record(l *logLine) {
+	if e.log == nil {
+		return
+	}
+	e.logMu.Lock()
+	defer e.logMu.Unlock()
+	if err := e.log.Encode(l); err != nil {
+		e.errors.Error("request not logged", slog.Any("error", err))
+	}
+}
+
+// answer decides what the request gets: first whether it can be read, then who signed it, then whether its buckets have tokens.
+func (e *Endpoint) answer(x *exchange, body io.Reader) *http.Response {
+	if err := x.read(body); err != nil {
+		var tooLarge *http.MaxBytesError
+		if errors.As(err, &tooLarge) {
+			return x.refuse(http.StatusRequestEntityTooLarge, "EntityTooLarge", "The stand-in takes bodies of at most 64 MiB.")
+		}
+		return x.refuse(http.StatusBadRequest, "MalformedHTTPRequest", err.Error())
+	}
+	signed := newSignedRequest(x.http, x.body)
+	sig, fault := signed.verify(x.line.Time, secretOf)
+	x.line.Key = sig.key[max(0, len(sig.key)-4):]
+	x.line.Signature = fault.String()
+	if fault != sigValid && (fault != sigMissing || !unsignedByDesign(&x.wire)) {
+		status, code, message := fault.refusal(&x.wire, &sig, x.line.Time)
+		return x.refuse(status, code, message)
+	}
+	if ok, _ := e.cloud.Admit(x.line.Time, sig.key, x.call()); !ok {
+		x.line.Throttled = true
+		return x.throttle()
+	}
+	if res := e.own.answer(x); res != nil {
+		return res
+	}
+	if e.upstream == nil {
+		return x.refuse(http.StatusNotImplemented, "UnsupportedOperation",
+			fmt.Sprintf("The stand-in does not answer %s itself: give it --upstream, the URL of another emulator.", x.wire.Action()))
+	}
+	x.line.Upstream = true
+	res, err := x.forward(e.upstream)
+	if err != nil {
+		return x.refuse(http.StatusBadGateway, "UpstreamUnavailable", fmt.Sprintf("The stand-in's upstream did not answer: %v", err))
+	}
+	return res
+}
+
+// read takes the body in and identifies the request.
+func (x *exchange) read(body io.Reader) (err error) {
+	if x.body, err = io.ReadAll(body); err != nil {
+		return err
+	}
+	x.raw = rawHead(x.http, len(x.body))
+	var head relay.Head
+	if err := head.ParseRequest(x.raw); err != nil {
+		return err
+	}
+	var form []byte
+	if wire.NeedsBody(&head) {
+		form = x.body[:min(len(x.body), wire.MaxBody)]
+	}
+	x.wire = wire.Identify(&head, x.http.Host, form)
+	x.line.Action, x.line.Region, x.line.Attempt = x.wire.Action(), x.wire.Region, x.wire.Attempt
+	return nil
+}
+
+// rawHead writes the head of r as it came, but for what net/http has dealt with: chunks and Expect.
+func rawHead(r *http.Request, length int) []byte {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\nHost: %s\r\n", r.Method, r.RequestURI, r.Host)
+	for name, values := range r.Header {
+		if name == "Expect" || name == "Content-Length" || name == "Transfer-Encoding" {
+			continue
+		}
+		for _, v := range values {
+			fmt.Fprintf(&b, "%s: %s\r\n", name, v)
+		}
+	}
+	if length > 0 || r.Header.Get("Content-Length") != "" {
+		fmt.Fprintf(&b, "Content-Length: %d\r\n", length)
+	}
+	b.WriteString("\r\n")
+	return b.Bytes()
+}
+
+func (x *exchange) call() quota.Call {
+	return quota.Call{
+		Service: x.wire.Service, Operation: x.wire.Operation,
+		Account: Account, Region: x.wire.Region,
+		Unfiltered: x.wire.Unfiltered, Resources: x.wire.Resources, Resource: x.wire.Resource,
+		Method: x.http.Method,
+	}
+}
+
+// refuse answers with an error in the service's own envelope.
+func (x *exchange) refuse(status int, code, message string) *http.Response {
+	x.line.Code = code
+	return x.parse(wire.Refuse(&x.wire, status, code, message))
+}
+
+// throttle refuses for the rate, with the service's own code and words, and without the wish of when to come again that only
+// botorate's own shedding adds.
+func (x *exchange) throttle() *http.Response {
+	shed := x.parse(wire.Shed(&x.wire, 0))
+	defer shed.Body.Close()
+	body, _ := io.ReadAll(shed.Body) //nolint:errcheck // bytes in memory
+	outcome := wire.Judge(&x.wire, responseHead(shed), body)
+	message := "Rate exceeded"
+	switch x.wire.Service {
+	case "ec2":
+		// The words of 2026, as https://github.com/CloudSnorkel/cdk-github-runners/issues/946 quotes them, read 2026-11-23.
+		message = fmt.Sprintf("Request limit exceeded. Account %s has been throttled on %s because it exceeded its request rate limit.",
+			Account, x.wire.Action())
+	case "s3":
+		message = "Please reduce your request rate."
+	}
+	return x.refuse(shed.StatusCode, outcome.Code, message)
+}
+
+// parse reads a response that wire wrote.
+func (x *exchange) parse(raw []byte) *http.Response {
+	res, err := http.ReadResponse(bufio.NewReader(bytes.NewReader(raw)), x.http)
+	if err != nil {
+		return response(http.StatusInternalServerError, "text/plain", []byte("the stand-in could not write its answer: "+err.Error()))
+	}
+	return res
+}
+
+func responseHead(res *http.Response) *relay.Head {
+	h := &relay.Head{Status: res.StatusCode, Minor: 1, ContentLength: res.ContentLength}
+	for name, values := range res.Header {
+		for _, v := range values {
+			h.Fields = append(h.Fields, relay.Field{Name: []byte(name), Value: []byte(v)})
+		}
+	}
+	return h
+}
+
+func response(status int, contentType string, body []byte) *http.Response {
+	return &http.Response{
+		StatusCode: status,
+		Header:     http.Header{"Content-Type": {contentType}, "Content-Length": {strconv.Itoa(len(body))}},
+		Body:       io.NopCloser(bytes.NewReader(body)),
+	}
+}
+
+// answer answers the calls that the stand-in knows, or returns nil.
+func (v inventory) answer(x *exchange) *http.Response {
+	q := query{operation: x.wire.Operation, region: x.wire.Region, requestID: requestID()}
+	var (
+		a     answered
+		known bool
+		err   *apiError
+	)
+	switch x.wire.Service {
+	case "sts":
+		if known = q.operation == "GetCallerIdentity" && x.wire.Protocol == wire.Query; known {
+			a = getCallerIdentity(q)
+		}
+	case "ec2":
+		q.form = x.form()
+		a, known, err = v.answerEC2(q)
+	}
+	switch {
+	case !known:
+		return nil
+	case err != nil:
+		return x.refuse(err.status, err.code, err.message)
+	}
+	body, e := xml.Marshal(a)
+	if e != nil {
+		return x.refuse(http.StatusInternalServerError, "InternalError", e.Error())
+	}
+	res := response(http.StatusOK, "text/xml;charset=UTF-8", append([]byte(xml.Header), body...))
+	res.Header.Set("X-Amzn-Requestid", q.requestID)
+	return res
+}
+
+// form returns the parameters of a query protocol, from the body or from the URL.
+func (x *exchange) form() url.Values {
+	_, inURL, _ := strings.Cut(x.http.RequestURI, "?")
+	form, _ := url.ParseQuery(inURL)          //nolint:errcheck // what can be read is used, as the services do
+	body, _ := url.ParseQuery(string(x.body)) //nolint:errcheck // as above
+	for name, values := range body {
+		form[name] = values
+	}
+	return form
+}
+
+// requestID makes up an id in the form of AWS's.
+func requestID() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails
+	s := hex.EncodeToString(b[:])
+	return s[:8] + "-" + s[8:12] + "-" + s[12:16] + "-" + s[16:20] + "-" + s[20:]
+}
