@@ -1,12 +1,10 @@
 // Package wire knows what a raw HTTP message means to AWS: who calls what, whether an answer is a throttle, and how each
 // service says so itself. It reads hostile bytes and changes none.
+//
+// What AWS's APIs look like comes from apis.txt, which internal/wire/gen writes. All functions are safe for concurrent use.
 package wire
 
-import (
-	"time"
-
-	"github.com/botorate/botorate/internal/relay"
-)
+import "time"
 
 // A Protocol is one of AWS's wire protocols.
 type Protocol uint8
@@ -43,6 +41,7 @@ const (
 // A Request is what one raw request means. Empty fields are unknown.
 type Request struct {
 	Service   string // in IAM's spelling: "ec2", "cloudwatch"
+	API       string // tells APIs of one Service apart: the query protocols' Version ("2012-06-01" is classic ELB), or the name in the host ("s3-control")
 	Operation string // "DescribeSnapshots"; for a REST path that no table knows, "GET /segment/*"
 	Protocol  Protocol
 	Account   string // twelve digits, or "key-" and a hash when the key id does not tell; "anonymous" without a key
@@ -62,25 +61,15 @@ type Request struct {
 
 	Unfiltered bool    // EC2: the request has neither a filter nor a page size
 	Resources  float64 // what a resource bucket counts: instances, Route 53 changes; 0 when it does not apply
-	Resource   string  // S3 bucket, where the quota is per resource
-	Method     string  // HTTP method
+	Resource   string  // S3 bucket or access point, where the quota is per resource
+	Method     string  // HTTP method; "OTHER" for an unusual one
 }
 
 // Action returns service and operation in IAM's spelling, such as "ec2:DescribeSnapshots".
 func (r *Request) Action() string { return r.Service + ":" + r.Operation }
 
-// NeedsBody reports whether the request can only be identified with the beginning of its body: the query protocols.
-func NeedsBody(*relay.Head) bool { panic("contract") }
-
 // MaxBody is how much of a query protocol's body is read to identify a request.
 const MaxBody = 256 << 10
-
-// Intercepted reports whether host, from CONNECT, is an AWS API that we speak for; all else is tunnelled.
-func Intercepted(string) bool { panic("contract") }
-
-// Identify says what a request means. body is its body as far as it was read, when [NeedsBody]; else nil.
-// It never fails: what can't be told is left empty, and Service falls back to the host name.
-func Identify(*relay.Head, string, []byte) Request { panic("contract") }
 
 // A Verdict is what an answer means for the rate.
 type Verdict uint8
@@ -100,17 +89,5 @@ type Outcome struct {
 	Account    string        // the account that a throttle text names
 }
 
-// NeedsErrorBody reports whether the body of a response must be read to tell its outcome: any status of 400 and above, and S3's 200 errors.
-func NeedsErrorBody(*relay.Head) bool { panic("contract") }
-
 // MaxErrorBody is how much of an error body is read.
 const MaxErrorBody = 64 << 10
-
-// Judge says what a response to r means. body is the raw body (perhaps gzip, perhaps only its beginning).
-func Judge(*Request, *relay.Head, []byte) Outcome { panic("contract") }
-
-// Shed returns a whole HTTP/1.1 response that refuses r for its rate in the service's own words, with x-amz-retry-after.
-func Shed(*Request, time.Duration) []byte { panic("contract") }
-
-// Refuse returns a whole HTTP/1.1 response that tells of a failure of ours (upstream not reached, malformed request) in the service's own envelope.
-func Refuse(_ *Request, status int, code, message string) []byte { panic("contract") }

@@ -1,0 +1,83 @@
+package wire
+
+import (
+	"bytes"
+	"time"
+)
+
+// clientOf tells the family of a client from its User-Agent. Tools put their own name in front, so all of it counts.
+func clientOf(agent []byte) Client {
+	if _, sdk, ok := bytes.Cut(agent, []byte("aws-sdk-")); ok {
+		for _, k := range []struct {
+			name   string
+			client Client
+		}{
+			{"go", GoSDK},
+			{"java", JavaSDK},
+			{"js", JavaScriptSDK},
+			{"nodejs", JavaScriptSDK},
+			{"rust", RustSDK},
+			{"cpp", CppSDK},
+			{"dotnet", DotNetSDK},
+			{"ruby", RubySDK},
+			{"php", PHPSDK},
+		} {
+			if rest, ok := bytes.CutPrefix(sdk, []byte(k.name)); ok && (len(rest) == 0 || rest[0]|0x20 < 'a' || rest[0]|0x20 > 'z') {
+				return k.client
+			}
+		}
+		return OtherClient
+	}
+	if bytes.Contains(agent, []byte("otocore")) || bytes.HasPrefix(agent, []byte("aws-cli/")) || bytes.HasPrefix(agent, []byte("Boto3/")) {
+		return Botocore
+	}
+	return OtherClient
+}
+
+// appendTool appends the product token that names the tool in a User-Agent: the first one that does not name a partner
+// or a platform, with characters other than letters, digits and a few marks replaced.
+func appendTool(dst, agent []byte) []byte {
+	token := agent
+	for rest := agent; len(rest) > 0; {
+		var t []byte
+		t, rest, _ = bytes.Cut(rest, []byte{' '})
+		if len(t) == 0 || bytes.HasPrefix(t, []byte("APN/")) || bytes.HasPrefix(t, []byte("HashiCorp/")) || bytes.HasPrefix(t, []byte("exec-env/")) {
+			continue
+		}
+		token = t
+		break
+	}
+	return appendClean(dst, token, 64)
+}
+
+// appendClean appends b, cut to a length, with whatever is not a letter, a digit or one of .-_/+ made an underscore.
+func appendClean(dst, b []byte, most int) []byte {
+	for _, c := range b[:min(len(b), most)] {
+		switch {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9':
+		case c == '.', c == '-', c == '_', c == '/', c == '+':
+		default:
+			c = '_'
+		}
+		dst = append(dst, c)
+	}
+	return dst
+}
+
+// sdkRequest reads amz-sdk-request: ttl=20261123T171000Z; attempt=2; max=3.
+func sdkRequest(value []byte) (attempt, most int, ttl time.Time) {
+	for len(value) > 0 {
+		var part []byte
+		part, value, _ = bytes.Cut(value, []byte{';'})
+		key, v, _ := bytes.Cut(bytes.Trim(part, " \t"), []byte{'='})
+		switch string(key) {
+		case "attempt":
+			attempt = max(digits(v), 0)
+		case "max":
+			most = max(digits(v), 0)
+		case "ttl":
+			ttl = parseTime(v)
+		}
+	}
+	return attempt, most, ttl
+}

@@ -1,0 +1,221 @@
+package wire
+
+import (
+	"bytes"
+	"encoding/json"
+	"html"
+	"strings"
+	"time"
+
+	"github.com/fxamacker/cbor/v2"
+
+	"github.com/botorate/botorate/internal/relay"
+)
+
+// NeedsErrorBody reports whether the body of a response must be read to tell its outcome: any status of 400 and above.
+func NeedsErrorBody(head *relay.Head) bool { return head.Status >= 400 }
+
+// Judge says what a response to r means. body is its content as far as it was read, when [NeedsErrorBody]; else nil.
+// Content means: without chunk framing, but still in its Content-Encoding, of which gzip is understood.
+func Judge(r *Request, head *relay.Head, body []byte) Outcome {
+	if head.Status < 400 {
+		return Outcome{}
+	}
+	e := errorIn(head, decoded(body, head.Get("Content-Encoding"), MaxErrorBody))
+	o := Outcome{Code: e.codes[0], RetryAfter: retryAfter(head)}
+	for _, code := range e.codes {
+		if isThrottle(r, head.Status, code) {
+			o.Verdict, o.Code = Throttle, code
+			break
+		}
+	}
+	switch {
+	case o.Verdict == Throttle:
+	case o.Code == "" && head.Status == 503 && isS3(r.Service) && bytes.Contains(statusLine(head), []byte(" Slow Down")):
+		o.Verdict, o.Code = Throttle, "SlowDown" // an answer to HEAD has only this
+	case isRefusal(o.Code):
+	case head.Status == 429, head.Status == 509:
+		o.Verdict = Throttle
+	}
+	if o.Verdict == Throttle {
+		if strings.Contains(strings.ToLower(e.message), "operational issue") {
+			o.Verdict = Incident
+		}
+		o.Account = namedAccount(e.message)
+	}
+	return o
+}
+
+func statusLine(head *relay.Head) []byte {
+	line, _, _ := bytes.Cut(head.Raw, []byte{'\r'})
+	return line
+}
+
+// isThrottle reports whether an error code says that a request was refused for its rate. The first list is the SDKs' own,
+// the second has codes of service models that no SDK lists.
+// Source: botocore standard.py, aws-sdk-go-v2 aws/retry/standard.go @1489ddb2,
+// https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html, botocore 1.43.67 service models (read 2026-11-23).
+func isThrottle(r *Request, status int, code string) bool {
+	switch code {
+	case "Throttling", "ThrottlingException", "ThrottledException", "RequestThrottledException", "TooManyRequestsException",
+		"ProvisionedThroughputExceededException", "TransactionInProgressException", "RequestLimitExceeded", "BandwidthLimitExceeded",
+		"RequestThrottled", "SlowDown", "PriorRequestNotComplete", "EC2ThrottledException":
+		return true
+	case "Throttled", "ThrottledClientException", "TooManyRequests", "TooManyRequestException", "TooManyRequestsError",
+		"RateLimitExceededException", "CallRateLimitExceededException", "ThrottledRequestException", "EKSRequestThrottledException",
+		"LambdaThrottledException", "KMSThrottling", "KMSThrottlingException", "KMSThrottlingFault", "KmsThrottlingException",
+		"KmsThrottled", "DependencyThrottle", "RequestLimitExceededException", "DependentServiceRequestThrottlingFault":
+		return true
+	case "LimitExceededException": // elsewhere a quota of things, not a rate
+		return status == 429 || r.Service == "kinesis" || r.Service == "dynamodb"
+	case "SlowDownException": // there it paces the polling for a device code
+		return r.Service != "sso-oauth"
+	}
+	return false
+}
+
+// isRefusal reports whether a code only looks like a throttle's, whatever the status.
+func isRefusal(code string) bool {
+	switch code {
+	case "SlowDownException", "CapacityDecreaseRequestLimitExceeded", "TooManyCookiesInOriginRequestPolicy",
+		"TooManyDistributionsAssociatedToOriginRequestPolicy", "TooManyEntriesInBatchRequest", "TooManyEntriesInBatchRequestException",
+		"TooManyHeadersInOriginRequestPolicy", "TooManyOriginRequestPolicies", "TooManyQueryStringsInOriginRequestPolicy",
+		"TooManyRequestedAttributes":
+		return true
+	}
+	return false
+}
+
+// An errorText is what an error response says: its codes, most telling first, and its message.
+type errorText struct {
+	codes   [3]string
+	message string
+}
+
+func errorIn(head *relay.Head, body []byte) errorText {
+	var e errorText
+	if v := head.Get("x-amzn-query-error"); v != nil { // Code;Fault
+		code, _, _ := bytes.Cut(v, []byte{';'})
+		e.add(string(code))
+	}
+	e.add(string(head.Get("x-amzn-errortype")))
+	trimmed := bytes.TrimLeft(body, " \t\r\n\ufeff")
+	switch {
+	case len(trimmed) == 0:
+	case trimmed[0] == '<':
+		e.add(element(trimmed, "Code"))
+		e.message = element(trimmed, "Message")
+	case trimmed[0] == '{':
+		e.json(trimmed)
+	default:
+		e.cbor(body)
+	}
+	return e
+}
+
+// add adds a code, in the forms that clients know: namespace#Code, Code:url, and with Client. or Server. in front.
+func (e *errorText) add(code string) {
+	code = code[strings.LastIndexByte(code, '#')+1:]
+	code, _, _ = strings.Cut(code, ":")
+	code = strings.TrimSpace(code)
+	code = strings.TrimPrefix(strings.TrimPrefix(code, "Client."), "Server.")
+	if code == "" || !isName([]byte(code)) {
+		return
+	}
+	for i := range e.codes {
+		if e.codes[i] == "" || e.codes[i] == code {
+			e.codes[i] = code
+			return
+		}
+	}
+}
+
+// json reads the outermost names of an object, which may be cut short.
+func (e *errorText) json(body []byte) {
+	d := json.NewDecoder(bytes.NewReader(body))
+	typed, coded := "", ""
+	depth, name, isValue := 0, "", false
+	for {
+		t, err := d.Token()
+		if err != nil {
+			break
+		}
+		if delim, ok := t.(json.Delim); ok {
+			if delim == '{' || delim == '[' {
+				depth++
+			} else {
+				depth--
+			}
+			isValue = false
+			continue
+		}
+		if depth != 1 {
+			continue
+		}
+		s, _ := t.(string)
+		if !isValue {
+			name, isValue = s, true
+			continue
+		}
+		isValue = false
+		switch {
+		case name == "__type":
+			typed = s
+		case strings.EqualFold(name, "code"):
+			coded = s
+		case strings.EqualFold(name, "message"):
+			e.message = s
+		}
+	}
+	e.add(typed)
+	e.add(coded)
+}
+
+func (e *errorText) cbor(body []byte) {
+	var m struct {
+		Type    string `cbor:"__type"`
+		Code    string `cbor:"code"`
+		Message string `cbor:"message"`
+	}
+	if _, err := cbor.UnmarshalFirst(body, &m); err == nil {
+		e.add(m.Type)
+		e.add(m.Code)
+		e.message = m.Message
+	}
+}
+
+// element returns the text of the first element with that name that has no attributes.
+func element(xml []byte, name string) string {
+	_, rest, ok := bytes.Cut(xml, []byte("<"+name+">"))
+	if !ok {
+		return ""
+	}
+	text, _, ok := bytes.Cut(rest, []byte("</"+name+">"))
+	if !ok {
+		return ""
+	}
+	return html.UnescapeString(strings.TrimSpace(string(text)))
+}
+
+// maxRetryAfter bounds what a service can ask for.
+const maxRetryAfter = 5 * time.Minute
+
+// retryAfter returns the wait that a response asks for: x-amz-retry-after in milliseconds, else Retry-After in seconds;
+// its form as a date is ignored.
+func retryAfter(head *relay.Head) time.Duration {
+	if ms := digits(head.Get("x-amz-retry-after")); ms >= 0 {
+		return min(time.Duration(ms)*time.Millisecond, maxRetryAfter)
+	}
+	return min(time.Duration(max(digits(head.Get("Retry-After")), 0))*time.Second, maxRetryAfter)
+}
+
+// namedAccount returns the account in a text such as EC2's since 2025: "Request limit exceeded. Account 123456789012 has
+// been throttled on ec2:RunInstances because it exceeded its request rate limit."
+// Source: https://github.com/CloudSnorkel/cdk-github-runners/issues/946 (read 2026-11-23).
+func namedAccount(message string) string {
+	_, after, ok := strings.Cut(message, "Account ")
+	if ok && len(after) >= 12 && isAccount(after[:12]) && strings.HasPrefix(after[12:], " has been throttled") {
+		return after[:12]
+	}
+	return ""
+}

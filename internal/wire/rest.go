@@ -1,0 +1,232 @@
+package wire
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+
+	"github.com/botorate/botorate/internal/relay"
+)
+
+// A node is a place in the tree of an API's path templates. Looking up allocates nothing.
+type node struct {
+	names  []string // literal segments below, sorted
+	kids   []*node  // as names
+	param  *node    // below {}: any segment that is not empty
+	greedy *node    // below {+}: one or more characters, slashes too
+	ops    []operation
+}
+
+type operation struct {
+	method, name string
+	conditions   []condition
+}
+
+// A condition is what a request must have besides method and path.
+type condition struct {
+	key, value string // value "" asks for presence only
+	header     bool   // in the header, else in the query
+}
+
+// parseOperations reads the operations of one API in the form that apis.txt describes.
+func parseOperations(text string) *node {
+	root := &node{}
+	for line := range strings.Lines(text) {
+		f := strings.Fields(line)
+		if len(f) < 3 {
+			continue
+		}
+		op := operation{method: f[0], name: f[2]}
+		for _, c := range f[3:] {
+			key, value, _ := strings.Cut(c[1:], "=")
+			op.conditions = append(op.conditions, condition{key, value, c[0] == '!'})
+		}
+		n := root
+		for segment := range strings.SplitSeq(strings.Trim(f[1], "/"), "/") {
+			if segment != "" {
+				n = n.add(segment)
+			}
+		}
+		n.ops = append(n.ops, op)
+	}
+	return root
+}
+
+// add returns the node below n for a segment of a template.
+func (n *node) add(segment string) *node {
+	switch segment {
+	case "{}":
+		if n.param == nil {
+			n.param = &node{}
+		}
+		return n.param
+	case "{+}":
+		if n.greedy == nil {
+			n.greedy = &node{}
+		}
+		return n.greedy
+	}
+	i, found := slices.BinarySearch(n.names, segment)
+	if !found {
+		n.names = slices.Insert(n.names, i, segment)
+		n.kids = slices.Insert(n.kids, i, &node{})
+	}
+	return n.kids[i]
+}
+
+// literal returns the node below n for a literal segment of a request, or nil.
+func (n *node) literal(segment []byte) *node {
+	lo, hi := 0, len(n.names)
+	for lo < hi {
+		switch m := (lo + hi) / 2; {
+		case n.names[m] == string(segment):
+			return n.kids[m]
+		case n.names[m] < string(segment):
+			lo = m + 1
+		default:
+			hi = m
+		}
+	}
+	if bytes.IndexByte(segment, '%') < 0 {
+		return nil
+	}
+	for i, name := range n.names {
+		if equalUnescaped(segment, name) {
+			return n.kids[i]
+		}
+	}
+	return nil
+}
+
+// A restRequest is what tells a REST operation.
+type restRequest struct {
+	head   *relay.Head
+	method []byte
+	path   []byte
+	query  queryArgs
+}
+
+// find returns the operation that rest, the path below n, leads to: literal segments go before labels, and among the
+// operations of one path the one with the most conditions that hold. It returns nil if there is none.
+func (n *node) find(q *restRequest, rest []byte) *operation {
+	if len(rest) <= 1 {
+		return n.choose(q)
+	}
+	segment, after := rest[1:], []byte(nil)
+	if i := bytes.IndexByte(segment, '/'); i >= 0 {
+		segment, after = segment[:i], segment[i:]
+	}
+	if kid := n.literal(segment); kid != nil {
+		if op := kid.find(q, after); op != nil {
+			return op
+		}
+	}
+	if n.param != nil && len(segment) > 0 {
+		if op := n.param.find(q, after); op != nil {
+			return op
+		}
+	}
+	if n.greedy == nil {
+		return nil
+	}
+	if len(n.greedy.names) > 0 {
+		for i := bytes.LastIndexByte(rest, '/'); i > 1; i = bytes.LastIndexByte(rest[:i], '/') {
+			if op := n.greedy.find(q, rest[i:]); op != nil {
+				return op
+			}
+		}
+	}
+	return n.greedy.choose(q)
+}
+
+func (n *node) choose(q *restRequest) *operation {
+	var best *operation
+	for i := range n.ops {
+		op := &n.ops[i]
+		if op.method != string(q.method) || best != nil && len(op.conditions) <= len(best.conditions) {
+			continue
+		}
+		if q.meets(op.conditions) {
+			best = op
+		}
+	}
+	return best
+}
+
+func (q *restRequest) meets(conditions []condition) bool {
+	for i := range conditions {
+		c := &conditions[i]
+		if c.header {
+			if q.head.Get(c.key) == nil {
+				return false
+			}
+			continue
+		}
+		value, ok := q.query.get(c.key)
+		if !ok || c.value != "" && c.value != string(value) {
+			return false
+		}
+	}
+	return true
+}
+
+// label returns a name for a request whose operation no table knows: the method and, if named, at most a version and a
+// word of the path, so that there are few labels and none has an identifier in it.
+func (q *restRequest) label(named bool) string {
+	label := knownMethod(q.method) + " /"
+	segment, rest := firstSegment(q.path)
+	if named && isVersion(segment) {
+		label += string(segment)
+		if segment, rest = firstSegment(rest); len(segment) > 0 {
+			label += "/"
+		}
+	}
+	if named && isWord(segment) {
+		label += string(segment)
+		if segment, _ = firstSegment(rest); len(segment) > 0 {
+			label += "/"
+		}
+	}
+	if len(segment) > 0 {
+		label += "*"
+	}
+	return label
+}
+
+func knownMethod(m []byte) string {
+	for _, s := range []string{"GET", "POST", "PUT", "DELETE", "HEAD", "PATCH", "OPTIONS"} {
+		if s == string(m) {
+			return s
+		}
+	}
+	return "OTHER"
+}
+
+func firstSegment(path []byte) (segment, rest []byte) {
+	path = bytes.TrimPrefix(path, []byte{'/'})
+	if i := bytes.IndexByte(path, '/'); i >= 0 {
+		return path[:i], path[i:]
+	}
+	return path, nil
+}
+
+// isVersion reports whether s looks like a version of an API: 2015-03-31, v2, 20180820.
+func isVersion(s []byte) bool {
+	s = bytes.TrimPrefix(s, []byte{'v'})
+	for _, c := range s {
+		if c != '-' && c != '.' && (c < '0' || c > '9') {
+			return false
+		}
+	}
+	return len(s) > 0 && len(s) <= 10
+}
+
+// isWord reports whether s is letters, dashes and underscores only.
+func isWord(s []byte) bool {
+	for _, c := range s {
+		if c != '-' && c != '_' && (c|0x20 < 'a' || c|0x20 > 'z') {
+			return false
+		}
+	}
+	return len(s) > 0 && len(s) <= 32
+}
