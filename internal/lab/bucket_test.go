@@ -25,9 +25,12 @@ func TestBucket(t *testing.T) {
 		steps  []step
 	}{
 		{"begins full, then refills continuously", Bucket{Capacity: 2, Refill: 1}, []step{
-			{0, 1, true}, {0, 1, true}, {0, 1, false},
+			{0, 1, true},
+			{0, 1, true},
+			{0, 1, false},
 			{999 * time.Millisecond, 1, false},
-			{time.Second, 1, true}, {time.Second, 1, false},
+			{time.Second, 1, true},
+			{time.Second, 1, false},
 		}},
 		{"never holds more than its capacity", Bucket{Capacity: 2, Refill: 1}, []step{
 			{time.Hour, 1, true}, {2 * time.Hour, 2, true}, {2 * time.Hour, 1, false},
@@ -35,7 +38,9 @@ func TestBucket(t *testing.T) {
 		{"adds the tokens of a second at once", Bucket{Capacity: 5, Refill: 2, Step: time.Second}, []step{
 			{500 * time.Millisecond, 5, true},
 			{999 * time.Millisecond, 1, false},
-			{1000 * time.Millisecond, 2, true}, {1999 * time.Millisecond, 1, false}, {2 * time.Second, 1, true},
+			{1000 * time.Millisecond, 2, true},
+			{1999 * time.Millisecond, 1, false},
+			{2 * time.Second, 1, true},
 		}},
 		{"a refused attempt costs nothing", Bucket{Capacity: 3, Refill: 1}, []step{
 			{0, 2, true}, {0, 2, false}, {0, 2, false}, {0, 1, true},
@@ -47,8 +52,12 @@ func TestBucket(t *testing.T) {
 			{time.Minute, 1, true}, {0, 1, false}, {time.Minute, 1, false},
 		}},
 		{"many small refills lose nothing to rounding", Bucket{Capacity: 1, Refill: 0.1}, []step{
-			{0, 1, true}, {1 * time.Second, 1, false}, {3 * time.Second, 1, false}, {7 * time.Second, 1, false},
-			{9 * time.Second, 1, false}, {10 * time.Second, 1, true},
+			{0, 1, true},
+			{1 * time.Second, 1, false},
+			{3 * time.Second, 1, false},
+			{7 * time.Second, 1, false},
+			{9 * time.Second, 1, false},
+			{10 * time.Second, 1, true},
 		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -132,7 +141,10 @@ func TestCloud(t *testing.T) {
 		{"a", run, ""},
 		{"b", run, "resources"}, // 2 of 10 are left
 		{"a", elsewhere, ""},
-		{"a", list, ""}, {"a", list, ""}, {"b", list, ""}, {"b", list, "ec2:DescribeSnapshots"},
+		{"a", list, ""},
+		{"a", list, ""},
+		{"b", list, ""},
+		{"b", list, "ec2:DescribeSnapshots"},
 	} {
 		ok, empty := c.Admit(epoch, s.caller, s.call)
 		if ok != (s.empty == "") || empty.Quota != s.empty {

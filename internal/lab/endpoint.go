@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/botorate/botorate/internal/ca"
+	"github.com/botorate/botorate/internal/wire"
 )
 
 // A Config configures an [Endpoint]. The zero value of each optional field is a useful default.
@@ -46,12 +47,6 @@ type Endpoint struct {
 	log   *json.Encoder // nil means no log
 }
 
-// domains are the host names that the stand-in answers to: all that AWS's API endpoints lie under, and localhost for clients
-// that are given its address.
-func domains() []string {
-	return []string{"amazonaws.com", "amazonaws.com.cn", "api.aws", "aws.dev", "on.aws", "localhost"}
-}
-
 // defaultName is whose certificate a client gets that names no host.
 const defaultName = "ec2.us-east-1.amazonaws.com"
 
@@ -70,7 +65,7 @@ func (e *PortInUseError) Hint() string {
 // Start begins to serve. Call [Endpoint.Close] in the end.
 func Start(ctx context.Context, c Config) (*Endpoint, error) {
 	now := time.Now()
-	authority, err := ca.New(now, domains())
+	authority, err := ca.New(now, append(wire.Domains(), "localhost")) // localhost for clients that are given the address
 	if err != nil {
 		return nil, fmt.Errorf("make the stand-in's certificate authority: %w", err)
 	}

@@ -16,20 +16,19 @@ const upstreamTimeout = 2 * time.Minute
 
 // forward passes the request on with its own method, target, headers and body, so that the upstream sees what was signed; net/http's
 // client would clean the target. Each request has a connection of its own.
-func (x *exchange) forward(to *url.URL) (*http.Response, error) {
+func (x *exchange) forward(to *url.URL) (*reply, error) {
 	conn, err := (&net.Dialer{Timeout: 5 * time.Second}).DialContext(x.http.Context(), "tcp", to.Host)
 	if err != nil {
 		return nil, err
 	}
-	res, err := x.roundTrip(conn)
+	res, err := x.roundTrip(conn) //nolint:bodyclose // closed with the reply
 	if err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
-	res.Body = &bodyOfConn{res.Body, conn}
 	for _, hop := range []string{"Connection", "Keep-Alive", "Proxy-Connection", "Transfer-Encoding", "Upgrade"} {
 		res.Header.Del(hop)
 	}
-	return res, nil
+	return &reply{res.StatusCode, res.Header, &bodyOfConn{res.Body, conn}}, nil
 }
 
 func (x *exchange) roundTrip(conn net.Conn) (*http.Response, error) {

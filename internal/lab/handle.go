@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -50,9 +51,9 @@ type exchange struct {
 
 func (e *Endpoint) handle(w http.ResponseWriter, r *http.Request) {
 	x := &exchange{http: r, line: logLine{Time: time.Now(), Agent: r.UserAgent(), Signature: "unread"}}
-	res := e.answer(x, http.MaxBytesReader(w, r.Body, maxBody))
-	defer res.Body.Close()
-	x.line.Status = res.StatusCode
+	a := e.answer(x, http.MaxBytesReader(w, r.Body, maxBody))
+	defer a.close(e.errors)
+	x.line.Status = a.status
 	e.record(&x.line)
 	if e.latency > 0 {
 		select {
@@ -62,16 +63,33 @@ func (e *Endpoint) handle(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	h := w.Header()
-	for name, values := range res.Header {
-		h[name] = values
-	}
+	maps.Copy(h, a.header)
 	if h.Get("Content-Type") == "" {
 		h["Content-Type"] = nil // or net/http guesses one
 	}
-	w.WriteHeader(res.StatusCode)
-	if _, err := io.Copy(w, res.Body); err != nil {
+	w.WriteHeader(a.status)
+	if _, err := io.Copy(w, a.body); err != nil {
 		e.errors.Debug("answer cut short", slog.Any("error", err))
 	}
+}
+
+// A reply is what a request gets.
+type reply struct {
+	status int
+	header http.Header
+	body   io.ReadCloser
+}
+
+func (a *reply) close(log *slog.Logger) {
+	if err := a.body.Close(); err != nil {
+		log.Debug("answer not closed", slog.Any("error", err))
+	}
+}
+
+// newReply makes a reply of bytes in memory.
+func newReply(status int, header http.Header, body []byte) *reply {
+	header.Set("Content-Length", strconv.Itoa(len(body)))
+	return &reply{status, header, io.NopCloser(bytes.NewReader(body))}
 }
 
 func (e *Endpoint) record(l *logLine) {
@@ -86,10 +104,9 @@ func (e *Endpoint) record(l *logLine) {
 }
 
 // answer decides what the request gets: first whether it can be read, then who signed it, then whether its buckets have tokens.
-func (e *Endpoint) answer(x *exchange, body io.Reader) *http.Response {
+func (e *Endpoint) answer(x *exchange, body io.Reader) *reply {
 	if err := x.read(body); err != nil {
-		var tooLarge *http.MaxBytesError
-		if errors.As(err, &tooLarge) {
+		if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
 			return x.refuse(http.StatusRequestEntityTooLarge, "EntityTooLarge", "The stand-in takes bodies of at most 64 MiB.")
 		}
 		return x.refuse(http.StatusBadRequest, "MalformedHTTPRequest", err.Error())
@@ -106,19 +123,19 @@ func (e *Endpoint) answer(x *exchange, body io.Reader) *http.Response {
 		x.line.Throttled = true
 		return x.throttle()
 	}
-	if res := e.own.answer(x); res != nil {
-		return res
+	if a := e.own.answer(x); a != nil {
+		return a
 	}
 	if e.upstream == nil {
 		return x.refuse(http.StatusNotImplemented, "UnsupportedOperation",
 			fmt.Sprintf("The stand-in does not answer %s itself: give it --upstream, the URL of another emulator.", x.wire.Action()))
 	}
 	x.line.Upstream = true
-	res, err := x.forward(e.upstream)
+	a, err := x.forward(e.upstream)
 	if err != nil {
 		return x.refuse(http.StatusBadGateway, "UpstreamUnavailable", fmt.Sprintf("The stand-in's upstream did not answer: %v", err))
 	}
-	return res
+	return a
 }
 
 // read takes the body in and identifies the request.
@@ -169,18 +186,27 @@ func (x *exchange) call() quota.Call {
 }
 
 // refuse answers with an error in the service's own envelope.
-func (x *exchange) refuse(status int, code, message string) *http.Response {
+func (x *exchange) refuse(status int, code, message string) *reply {
 	x.line.Code = code
-	return x.parse(wire.Refuse(&x.wire, status, code, message))
+	header, body, err := x.split(wire.Refuse(&x.wire, status, code, message))
+	if err != nil {
+		return newReply(http.StatusInternalServerError, http.Header{}, []byte(err.Error()))
+	}
+	return newReply(status, header, body)
 }
 
 // throttle refuses for the rate, with the service's own code and words, and without the wish of when to come again that only
 // botorate's own shedding adds.
-func (x *exchange) throttle() *http.Response {
-	shed := x.parse(wire.Shed(&x.wire, 0))
-	defer shed.Body.Close()
-	body, _ := io.ReadAll(shed.Body) //nolint:errcheck // bytes in memory
-	outcome := wire.Judge(&x.wire, responseHead(shed), body)
+func (x *exchange) throttle() *reply {
+	raw := wire.Shed(&x.wire, 0)
+	_, body, err := x.split(raw)
+	if err != nil {
+		return x.refuse(http.StatusInternalServerError, "InternalError", err.Error())
+	}
+	var head relay.Head
+	if err := head.ParseResponse(raw[:len(raw)-len(body)]); err != nil {
+		return x.refuse(http.StatusInternalServerError, "InternalError", err.Error())
+	}
 	message := "Rate exceeded"
 	switch x.wire.Service {
 	case "ec2":
@@ -190,38 +216,21 @@ func (x *exchange) throttle() *http.Response {
 	case "s3":
 		message = "Please reduce your request rate."
 	}
-	return x.refuse(shed.StatusCode, outcome.Code, message)
+	return x.refuse(head.Status, wire.Judge(&x.wire, &head, body).Code, message)
 }
 
-// parse reads a response that wire wrote.
-func (x *exchange) parse(raw []byte) *http.Response {
+// split reads a whole response that package wire wrote.
+func (x *exchange) split(raw []byte) (header http.Header, body []byte, err error) {
 	res, err := http.ReadResponse(bufio.NewReader(bytes.NewReader(raw)), x.http)
 	if err != nil {
-		return response(http.StatusInternalServerError, "text/plain", []byte("the stand-in could not write its answer: "+err.Error()))
+		return nil, nil, err
 	}
-	return res
-}
-
-func responseHead(res *http.Response) *relay.Head {
-	h := &relay.Head{Status: res.StatusCode, Minor: 1, ContentLength: res.ContentLength}
-	for name, values := range res.Header {
-		for _, v := range values {
-			h.Fields = append(h.Fields, relay.Field{Name: []byte(name), Value: []byte(v)})
-		}
-	}
-	return h
-}
-
-func response(status int, contentType string, body []byte) *http.Response {
-	return &http.Response{
-		StatusCode: status,
-		Header:     http.Header{"Content-Type": {contentType}, "Content-Length": {strconv.Itoa(len(body))}},
-		Body:       io.NopCloser(bytes.NewReader(body)),
-	}
+	body, err = io.ReadAll(res.Body)
+	return res.Header, body, errors.Join(err, res.Body.Close())
 }
 
 // answer answers the calls that the stand-in knows, or returns nil.
-func (v inventory) answer(x *exchange) *http.Response {
+func (v inventory) answer(x *exchange) *reply {
 	q := query{operation: x.wire.Operation, region: x.wire.Region, requestID: requestID()}
 	var (
 		a     answered
@@ -247,19 +256,16 @@ func (v inventory) answer(x *exchange) *http.Response {
 	if e != nil {
 		return x.refuse(http.StatusInternalServerError, "InternalError", e.Error())
 	}
-	res := response(http.StatusOK, "text/xml;charset=UTF-8", append([]byte(xml.Header), body...))
-	res.Header.Set("X-Amzn-Requestid", q.requestID)
-	return res
+	header := http.Header{"Content-Type": {"text/xml;charset=UTF-8"}, "X-Amzn-Requestid": {q.requestID}}
+	return newReply(http.StatusOK, header, append([]byte(xml.Header), body...))
 }
 
 // form returns the parameters of a query protocol, from the body or from the URL.
 func (x *exchange) form() url.Values {
 	_, inURL, _ := strings.Cut(x.http.RequestURI, "?")
-	form, _ := url.ParseQuery(inURL)          //nolint:errcheck // what can be read is used, as the services do
-	body, _ := url.ParseQuery(string(x.body)) //nolint:errcheck // as above
-	for name, values := range body {
-		form[name] = values
-	}
+	form, _ := url.ParseQuery(inURL) // what can be read is used, as the services do
+	body, _ := url.ParseQuery(string(x.body))
+	maps.Copy(form, body)
 	return form
 }
 

@@ -5,11 +5,11 @@ package lab
 const (
 	Account = "123456789012"
 
-	AccessKeyID     = "AKIARZPUZDIKAEXAMPLE"
-	SecretAccessKey = "botorate/lab/invented/secret/EXAMPLEKEY1"
+	AccessKeyID     = "AKIARZPUZDIKAEXAMPLE"                     //nolint:gosec // invented
+	SecretAccessKey = "botorate/lab/invented/secret/EXAMPLEKEY1" //nolint:gosec // invented
 
-	NeighbourKeyID           = "AKIARZPUZDIKBNEIGHBR"
-	NeighbourSecretAccessKey = "botorate/lab/invented/secret/EXAMPLEKEY2"
+	NeighbourKeyID           = "AKIARZPUZDIKBNEIGHBR"                     //nolint:gosec // invented
+	NeighbourSecretAccessKey = "botorate/lab/invented/secret/EXAMPLEKEY2" //nolint:gosec // invented
 )
 
 // secretOf returns the secret of an access key, or "".

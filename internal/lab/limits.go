@@ -104,8 +104,7 @@ func (p limitsParser) document(data []byte) ([]limitRule, error) {
 	}
 	var doc yaml.Node
 	if err := yaml.Load(data, &doc); err != nil {
-		var at *yaml.LoadError
-		if errors.As(err, &at) {
+		if at, ok := errors.AsType[*yaml.LoadError](err); ok {
 			return nil, p.errorf(max(1, at.Mark.Line), "%s", at.Message)
 		}
 		return nil, fmt.Errorf("%s: %w", p.file, err)

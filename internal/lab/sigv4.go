@@ -241,7 +241,10 @@ func (r *signedRequest) payloadHash(s *signature) (string, sigFault) {
 func (r *signedRequest) unsignedField(s *signature) bool {
 	for name := range r.header {
 		name = strings.ToLower(name)
-		if strings.HasPrefix(name, "x-amz-") && !slices.Contains(s.signed, name) && !(s.presigned && name == "x-amz-content-sha256") {
+		if !strings.HasPrefix(name, "x-amz-") || (s.presigned && name == "x-amz-content-sha256") {
+			continue
+		}
+		if !slices.Contains(s.signed, name) {
 			return true
 		}
 	}
