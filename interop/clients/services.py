@@ -1,0 +1,46 @@
+"""Calls to services of each protocol that moto answers and whose signatures it verifies. Prints one JSON line."""
+
+import json
+import sys
+
+import boto3
+from botocore.exceptions import ClientError
+
+BUCKET = "interop.with.dots-and-more"
+KEYS = ["plain", "a b+c", "dir//double", "per%cent", "ümläut/✓", "q'(u)o!t*e~s", "a/./b/../c", "=&?#;:@,$"]
+
+
+def main():
+    invalid, calls = [], 0
+
+    def call(name, f):
+        nonlocal calls
+        calls += 1
+        try:
+            return f()
+        except ClientError as e:
+            invalid.append(f"{name}: {e}")
+
+    s3 = boto3.client("s3")
+    call("CreateBucket", lambda: s3.create_bucket(Bucket=BUCKET))
+    for key in KEYS:
+        body = (key * 999).encode()
+        call("PutObject " + key, lambda: s3.put_object(Bucket=BUCKET, Key=key, Body=body))
+        got = call("GetObject " + key, lambda: s3.get_object(Bucket=BUCKET, Key=key)["Body"].read())
+        if got is not None and got != body:
+            invalid.append(f"GetObject {key}: other bytes came back")
+    call("ListObjectsV2", lambda: s3.list_objects_v2(Bucket=BUCKET, Prefix="a b+", Delimiter="/"))
+    call("ListUsers", lambda: boto3.client("iam").list_users())
+    call("GetCallerIdentity", lambda: boto3.client("sts").get_caller_identity())
+    call("CreateKey", lambda: boto3.client("kms").create_key(Description="interop"))
+    call("ListTables", lambda: boto3.client("dynamodb").list_tables())
+    call("ListQueues", lambda: boto3.client("sqs").list_queues())
+    call("ListMetrics", lambda: boto3.client("cloudwatch").list_metrics())
+    call("ListFunctions", lambda: boto3.client("lambda").list_functions())
+    call("ListHostedZones", lambda: boto3.client("route53").list_hosted_zones())
+    call("DescribeSecurityGroups", lambda: boto3.client("ec2").describe_security_groups())
+    print(json.dumps({"calls": calls, "failed": invalid}))
+    return 1 if invalid else 0
+
+
+sys.exit(main())
