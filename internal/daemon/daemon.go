@@ -1,2 +1,120 @@
-// Package daemon builds the parts from the configuration, runs them and stops them.
+// Package daemon builds the parts, runs them and stops them: the proxy with its governor ([Start]), and a command behind it
+// ([Command]).
 package daemon
+
+import (
+	"context"
+	"crypto/x509"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"sync/atomic"
+	"time"
+
+	"github.com/botorate/botorate"
+	"github.com/botorate/botorate/internal/ca"
+	"github.com/botorate/botorate/internal/proxy"
+	"github.com/botorate/botorate/internal/report"
+	"github.com/botorate/botorate/internal/wire"
+	"github.com/botorate/botorate/quota"
+)
+
+// Settings say what a daemon does. The zero value of a field marked optional is a useful default.
+type Settings struct {
+	Policy   *quota.Policy                  // which part of each quota is ours
+	Listen   string                         // where the proxy listens; optional: a free port of 127.0.0.1
+	Tenants  map[string]string              // proxy credentials: tenant to password
+	Tenant   string                         // who a client without credentials is, where SameUser lets it in
+	SameUser bool                           // see [proxy.Server]
+	Hold     time.Duration                  // no attempt is held longer; optional
+	Roots    *x509.CertPool                 // trusted upstream; optional: the system's
+	Parent   func(hostport string) *url.URL // the proxy to go through; optional: none
+	Log      *slog.Logger                   // optional
+}
+
+// A Daemon is a running proxy with its governor. Its fields do not change.
+type Daemon struct {
+	Governor  *botorate.Governor
+	Policy    *quota.Policy
+	Authority *ca.Authority
+	Report    *report.Collector
+	Addr      net.Addr // where the proxy listens
+
+	held atomic.Int64
+	stop context.CancelFunc
+	done chan error
+}
+
+// Start makes the parts and begins to serve. now is when the certificates begin to hold. It is the caller's to Stop.
+func Start(now time.Time, s Settings) (*Daemon, error) {
+	authority, err := ca.New(now, wire.Domains())
+	if err != nil {
+		return nil, fmt.Errorf("make the certificate authority: %w", err)
+	}
+	listen := s.Listen
+	if listen == "" {
+		listen = "127.0.0.1:0"
+	}
+	ctx, stop := context.WithCancel(context.Background()) // Stop ends it, after what is in flight
+	ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp", listen)
+	if err != nil {
+		stop()
+		return nil, fmt.Errorf("listen for clients: %w", err)
+	}
+	d := &Daemon{
+		Governor:  botorate.New(botorate.Options{Limit: s.Policy.Limit}),
+		Policy:    s.Policy,
+		Authority: authority,
+		Report:    new(report.Collector),
+		Addr:      ln.Addr(),
+		stop:      stop,
+		done:      make(chan error, 1),
+	}
+	server := &proxy.Server{
+		Governor: d.Governor, Policy: d.Policy, Authority: d.Authority,
+		Tenants: s.Tenants, Tenant: s.Tenant, SameUser: s.SameUser,
+		Hold: s.Hold, Roots: s.Roots, Parent: s.Parent,
+		Observe: d.Report.Observe,
+		Opened:  d.Report.Opened,
+		Holding: func(delta int) { d.held.Add(int64(delta)) },
+		Log:     s.Log,
+	}
+	go func() { d.done <- server.Serve(ctx, ln) }()
+	return d, nil
+}
+
+// Stop lets in no more clients, waits a moment for what is in flight, and returns when nothing runs any more.
+func (d *Daemon) Stop() error {
+	d.stop()
+	if err := <-d.done; err != nil {
+		return fmt.Errorf("serve clients: %w", err)
+	}
+	return nil
+}
+
+// Held returns how many attempts are held now.
+func (d *Daemon) Held() int64 { return d.held.Load() }
+
+// Buckets returns every bucket that was drawn from, with its limit and where that came from.
+func (d *Daemon) Buckets() []report.Bucket {
+	var out []report.Bucket
+	for _, state := range d.Governor.Snapshot().Buckets {
+		q, share := d.Policy.Quota(state.ID)
+		out = append(out, report.Bucket{
+			Quota: state.ID.Quota, Scope: state.ID.Scope,
+			Capacity: q.Capacity, Refill: report.Rate(q.Refill), Share: share,
+			Rate: report.Rate(state.Limit.Rate), RateNow: report.Rate(state.Rate), Burst: report.Rate(state.Limit.Burst),
+			Origin: string(q.Origin), Source: q.Source, Date: q.Date, Note: q.Note,
+			Attempts: state.Left, Tokens: state.Tokens, Throttled: state.Throttled, Cuts: state.Cuts,
+		})
+	}
+	return out
+}
+
+// Summary returns what happened so far, buckets included.
+func (d *Daemon) Summary() report.Summary {
+	s := d.Report.Summary()
+	s.Buckets = d.Buckets()
+	return s
+}

@@ -1,0 +1,197 @@
+package daemon
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/botorate/botorate/internal/childenv"
+	"github.com/botorate/botorate/internal/report"
+	"github.com/botorate/botorate/internal/wire"
+	"github.com/botorate/botorate/quota"
+)
+
+// A Command is a program to run behind a proxy of its own.
+type Command struct {
+	Args    []string      // the program and its arguments
+	Environ []string      // what it would have without us
+	Policy  *quota.Policy // which part of each quota is ours
+	Tenant  string        // its name among those who share; letters, digits, '.', '_' and '-'
+	Hold    time.Duration // no attempt is held longer; zero leaves it to what is known of the client
+	Report  string        // a file for the summary as JSON; empty for none
+	Quiet   bool          // print nothing but errors
+
+	Stdin          io.Reader
+	Stdout, Stderr io.Writer
+}
+
+// Run runs the command to its end and returns its exit code: 128 and the signal's number if a signal ended it. The error is a
+// *[StartError] when it did not start; any other is of our own, and goes beside a code only when the report could not be
+// written.
+func (c *Command) Run(ctx context.Context) (int, error) {
+	program, err := findProgram(c.Args[0])
+	if err != nil {
+		return 0, err
+	}
+	if c.Report != "" {
+		if err := report.CheckFile(c.Report); err != nil {
+			return 0, err
+		}
+	}
+	in := c.inherit()
+	d, env, cleanup, err := c.prepare(in)
+	if err != nil {
+		return 0, err
+	}
+	defer cleanup()
+	c.warn(in)
+
+	started := time.Now()
+	code, err := c.supervise(ctx, d, program, env)
+	stopErr := d.Stop()
+	if err != nil {
+		return 0, err
+	}
+	return code, errors.Join(stopErr, c.conclude(d, started, code))
+}
+
+func (c *Command) inherit() *childenv.Inherited {
+	home, _ := os.UserHomeDir() // without one there is no config file to read
+	return childenv.Inherit(childenv.Source{
+		Environ: c.Environ, Home: home, System: systemRoots(), Domains: wire.Domains(),
+		ReadFile: os.ReadFile, FoldCase: runtime.GOOS == "windows",
+	})
+}
+
+// prepare starts the proxy and makes the environment that leads to it. cleanup removes the files.
+func (c *Command) prepare(in *childenv.Inherited) (d *Daemon, env []string, cleanup func(), err error) {
+	parent, err := in.Parent()
+	if err != nil {
+		return nil, nil, nil, &hinted{err, "botorate goes through the proxy that is set already: correct or unset HTTPS_PROXY"}
+	}
+	password := rand.Text()
+	d, err = Start(time.Now(), Settings{
+		Policy: c.Policy, Hold: c.Hold, Roots: upstreamRoots(in.Roots), Parent: parent,
+		Tenants: map[string]string{c.Tenant: password}, Tenant: c.Tenant, SameUser: runtime.GOOS == "linux",
+	})
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	dir, err := privateDir()
+	if err != nil {
+		return nil, nil, nil, errors.Join(err, d.Stop())
+	}
+	cleanup = func() { _ = os.RemoveAll(dir) } // what is left of it, the system's own cleaning takes
+	env, files := in.Child(childenv.Proxy{
+		URL: &url.URL{Scheme: "http", User: url.UserPassword(c.Tenant, password), Host: d.Addr.String()},
+		CA:  d.Authority.RootPEM(), Dir: dir, JavaKey: runtime.GOOS != "linux",
+	})
+	for _, f := range files {
+		if err := os.WriteFile(filepath.Join(dir, f.Name), f.Data, 0o600); err != nil {
+			cleanup()
+			return nil, nil, nil, errors.Join(fmt.Errorf("write the files for the command: %w", err), d.Stop())
+		}
+	}
+	return d, env, cleanup, nil
+}
+
+// privateDir makes a folder that only this user reads.
+func privateDir() (string, error) {
+	if runtimeDir := os.Getenv("XDG_RUNTIME_DIR"); runtimeDir != "" {
+		if dir, err := os.MkdirTemp(runtimeDir, "botorate-"); err == nil {
+			return dir, nil
+		}
+	}
+	dir, err := os.MkdirTemp("", "botorate-")
+	if err != nil {
+		return "", fmt.Errorf("make a folder for the command's certificates: %w", err)
+	}
+	return dir, nil
+}
+
+// warn tells what of the user's own could not be followed.
+func (c *Command) warn(in *childenv.Inherited) {
+	if c.Quiet {
+		return
+	}
+	if in.Nested {
+		c.say("warning: already under another botorate: both pace, the slower decides")
+	}
+	for _, w := range in.Warnings {
+		c.say("warning: " + w.What)
+		c.say("hint: " + w.Hint)
+	}
+}
+
+func (c *Command) say(line string) { fmt.Fprintf(c.Stderr, "botorate: %s\n", line) }
+
+// supervise runs the program to its end, passes signals on, and shows a status line while attempts are held.
+func (c *Command) supervise(ctx context.Context, d *Daemon, program string, env []string) (int, error) {
+	signals, stopSignals := catchSignals()
+	defer stopSignals()
+
+	cmd := exec.CommandContext(ctx, program)
+	cmd.Args = c.Args
+	cmd.Env = env
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = c.Stdin, c.Stdout, c.Stderr
+	cmd.Cancel = func() error { return terminate(cmd.Process) }
+	if err := cmd.Start(); err != nil {
+		return 0, notStarted(c.Args[0], err)
+	}
+	ended := make(chan struct{})
+	aside := make(chan struct{})
+	go func() {
+		defer close(aside)
+		passOn(signals, cmd.Process, ended)
+	}()
+	stopStatus := c.showStatus(d)
+	err := cmd.Wait()
+	close(ended)
+	<-aside
+	stopStatus()
+	if _, exited := errors.AsType[*exec.ExitError](err); err != nil && !exited && ctx.Err() == nil {
+		return 0, fmt.Errorf("wait for %s: %w", c.Args[0], err)
+	}
+	return exitCode(cmd.ProcessState), nil
+}
+
+// conclude writes the report, which matters more, and then the summary.
+func (c *Command) conclude(d *Daemon, started time.Time, code int) error {
+	s := d.Summary()
+	s.Command = strings.Join(c.Args[:1], " ")
+	s.Started, s.Wall, s.ExitCode = started.UTC(), report.Seconds(time.Since(started)), code
+	if s.Total.Attempts == 0 {
+		s.NoRequest = whyNoRequest(c.Args, c.Environ, &s)
+	}
+	var err error
+	if c.Report != "" {
+		err = s.WriteFile(c.Report)
+	}
+	if c.Quiet {
+		return err
+	}
+	// Whoever closed standard error wants no summary.
+	_ = s.WriteText(c.Stderr, "botorate: ")
+	for _, reason := range s.NoRequest {
+		c.say("hint: " + reason)
+	}
+	return err
+}
+
+// hinted is an error with advice.
+type hinted struct {
+	error
+	hint string
+}
+
+func (h *hinted) Hint() string  { return h.hint }
+func (h *hinted) Unwrap() error { return h.error }
