@@ -1,5 +1,9 @@
 // Package quota is AWS's quotas for API requests as data: the published table, what the user says of them, and the draws of
 // each attempt.
+//
+// The table is in data/, one file a service, keyed by IAM's service prefixes: CloudWatch is `cloudwatch` though it signs as
+// monitoring, the Resource Groups Tagging API `tag`, EMR `elasticmapreduce`, Step Functions `states`, EventBridge `events`,
+// CloudWatch Logs `logs`, ELB `elasticloadbalancing`. data/README.md describes the format.
 package quota
 
 import (
@@ -11,10 +15,11 @@ import (
 // A Call is what decides from which quotas an attempt draws.
 type Call struct {
 	Service, Operation string  // in IAM's spelling
+	API                string  // tells APIs of one service apart ("2012-06-01" is classic ELB, "s3-control"); may be empty
 	Account, Region    string  // Account may be any opaque scope
 	Unfiltered         bool    // EC2: neither filter nor page size
 	Resources          float64 // what a resource quota counts; 0 means that it does not apply
-	Resource           string  // the resource, where a quota is per resource (S3 bucket)
+	Resource           string  // the resource, where a quota is per resource (S3 bucket, Kinesis stream); for KMS the key's spec, if known
 	Method             string  // HTTP method, for quotas by method (S3)
 }
 
@@ -38,19 +43,25 @@ type Quota struct {
 	Step     time.Duration // it refills in steps of this (EC2: one second); 0 means continuously
 	Origin   Origin
 	Source   string // URL, flag, or file:line
-	Date     string // when the source was read, YYYY-MM-DD
+	Date     string // when the source was read, YYYY-MM-DD; empty for what the user says
 	Note     string
 }
 
-// A Policy says which part of each quota is ours.
-type Policy struct{}
+// jitter is by how much an attempt may overtake another's delay on the network: attempts that left that far apart can arrive together.
+const jitter = 50 * time.Millisecond
 
-// Draws returns what the call takes: for one policy and equal calls always equal. The slice is shared: do not change it.
-// It is never empty. Safe for concurrent use.
-func (*Policy) Draws(Call) []botorate.Draw { panic("contract") }
-
-// Limit is our part of a bucket. It is what a governor asks: [botorate.Options].Limit.
-func (*Policy) Limit(botorate.BucketID) botorate.Limit { panic("contract") }
-
-// Quota returns the quota behind a bucket of [Policy.Draws], and the share of it that is ours (1 for a limit given by the user as a pace).
-func (*Policy) Quota(botorate.BucketID) (q Quota, share float64) { panic("contract") }
+// Limit returns the part of q that a share allows.
+//
+// The rate is the refill times the share. The burst is less than capacity times share. AWS refills in steps (EC2 once a second:
+// https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html, read 2026-11-23), so just before a step its bucket
+// holds up to one step's refill less than one that refills all the time. What arrives in a span of time adds up: our burst, the
+// headroom's burst and one step must fit in the capacity, or a neighbour who stays inside the headroom could be refused.
+// A small allowance for the network's jitter goes off too. The burst is never below 1, so for quotas as small as that no
+// headroom in depth can be promised.
+//
+// An EC2 read, 100 tokens refilled at 20/s, at a share of 80 % is a rate of 16/s and a burst of 80 - 20 - 0.8 = 59.2.
+func (q Quota) Limit(share float64) botorate.Limit {
+	rate := q.Refill * share
+	burst := q.Capacity*share - q.Refill*q.Step.Seconds() - rate*jitter.Seconds()
+	return botorate.Limit{Rate: rate, Burst: max(1, burst)}
+}
