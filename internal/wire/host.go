@@ -173,7 +173,8 @@ func (h *hostName) global(rest string) bool {
 		h.label, h.bucket = "s3", alias
 		return true
 	}
-	if region := strings.TrimPrefix(strings.TrimPrefix(last, "s3-"), "fips-"); strings.HasPrefix(last, "s3-") && (isRegion(region) || region == "external-1") {
+	if region := strings.TrimPrefix(strings.TrimPrefix(last, "s3-"), "fips-"); strings.HasPrefix(last, "s3-") && !strings.HasPrefix(region, "website-") &&
+		(isRegion(region) || region == "external-1") {
 		h.label, h.bucket = "s3", front
 		if region != "external-1" {
 			h.region = region

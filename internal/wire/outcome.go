@@ -171,17 +171,17 @@ func (e *errorText) json(body []byte) {
 	e.add(coded)
 }
 
+// cbor reads a map. What could be read before an error counts: a member of another type must not hide the code.
 func (e *errorText) cbor(body []byte) {
 	var m struct {
 		Type    string `cbor:"__type"`
 		Code    string `cbor:"code"`
 		Message string `cbor:"message"`
 	}
-	if _, err := cbor.UnmarshalFirst(body, &m); err == nil {
-		e.add(m.Type)
-		e.add(m.Code)
-		e.message = m.Message
-	}
+	_, _ = cbor.UnmarshalFirst(body, &m)
+	e.add(m.Type)
+	e.add(m.Code)
+	e.message = m.Message
 }
 
 // element returns the text of the first element with that name that has no attributes.

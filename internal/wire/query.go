@@ -3,12 +3,13 @@ package wire
 import "bytes"
 
 // maxArgs is how many arguments of a query are looked at.
-const maxArgs = 32
+const maxArgs = 24
 
 // queryArgs are the arguments of a URL's query as they came.
 type queryArgs struct {
-	n    int
-	args [maxArgs]arg
+	n       int
+	escaped bool // a key has a %
+	args    [maxArgs]arg
 }
 
 type arg struct{ key, value []byte }
@@ -20,6 +21,7 @@ func (q *queryArgs) parse(query []byte) {
 		if len(a.key) > 0 {
 			q.args[q.n] = a
 			q.n++
+			q.escaped = q.escaped || bytes.IndexByte(a.key, '%') >= 0
 		}
 	}
 }
@@ -27,7 +29,7 @@ func (q *queryArgs) parse(query []byte) {
 // get returns the raw value of the first argument with that key.
 func (q *queryArgs) get(key string) (value []byte, ok bool) {
 	for i := range q.args[:q.n] {
-		if a := &q.args[i]; string(a.key) == key || equalUnescaped(a.key, key) {
+		if a := &q.args[i]; string(a.key) == key || q.escaped && equalUnescaped(a.key, key) {
 			return a.value, true
 		}
 	}

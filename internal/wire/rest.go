@@ -10,11 +10,11 @@ import (
 
 // A node is a place in the tree of an API's path templates. Looking up allocates nothing.
 type node struct {
-	names  []string // literal segments below, sorted
-	kids   []*node  // as names
-	param  *node    // below {}: any segment that is not empty
-	greedy *node    // below {+}: one or more characters, slashes too
-	ops    []operation
+	names  []string    // literal segments below, sorted
+	kids   []*node     // as names
+	param  *node       // below {}: any segment that is not empty
+	greedy *node       // below {+}: one or more characters, slashes too
+	ops    []operation // by falling number of conditions, otherwise as in the table
 }
 
 type operation struct {
@@ -47,7 +47,11 @@ func parseOperations(text string) *node {
 				n = n.add(segment)
 			}
 		}
-		n.ops = append(n.ops, op)
+		i := len(n.ops)
+		for i > 0 && len(n.ops[i-1].conditions) < len(op.conditions) {
+			i--
+		}
+		n.ops = slices.Insert(n.ops, i, op)
 	}
 	return root
 }
@@ -140,17 +144,12 @@ func (n *node) find(q *restRequest, rest []byte) *operation {
 }
 
 func (n *node) choose(q *restRequest) *operation {
-	var best *operation
 	for i := range n.ops {
-		op := &n.ops[i]
-		if op.method != string(q.method) || best != nil && len(op.conditions) <= len(best.conditions) {
-			continue
-		}
-		if q.meets(op.conditions) {
-			best = op
+		if op := &n.ops[i]; op.method == string(q.method) && q.meets(op.conditions) {
+			return op
 		}
 	}
-	return best
+	return nil
 }
 
 func (q *restRequest) meets(conditions []condition) bool {

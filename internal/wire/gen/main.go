@@ -207,7 +207,7 @@ func (a *api) addHosts(hosts ...string) {
 }
 
 var (
-	ruleURL = regexp.MustCompile(`"url":\s*"https://([a-z0-9.-]+?)\.(?:\{Region\}|\{PartitionResult#|global\.|us-gov\.|[a-z]+-[a-z]+-\d\.)`)
+	ruleURL = regexp.MustCompile(`"url":\s*"https://([a-z0-9.-]+?)\.(?:\{Region\}|\{PartitionResult#|amazonaws\.com|global\.|us-gov\.|[a-z]+(?:-[a-z]+)+-\d\.)`)
 	label   = regexp.MustCompile(`\{[^}]*\}`)
 )
 
