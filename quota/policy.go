@@ -41,7 +41,7 @@ func NewPolicy(s Settings) (*Policy, error) {
 		}
 		m := r.Match.canonical()
 		m.Service = strings.ToLower(m.Service)
-		m.Operation = p.table.service(m.Service).canonical(m.Operation)
+		m.Operation = p.table.fallback.canonical(p.table.service(m.Service).canonical(m.Operation))
 		r.Match = m
 	}
 	p.rules = ordered(rules)
