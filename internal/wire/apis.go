@@ -79,9 +79,9 @@ func (c *catalogue) find(sign []byte, host string) *api {
 	return apis[0]
 }
 
-// iamPrefix returns the service prefix of IAM actions for a signing name. The list has those that differ.
-// Source: https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
-// (from memory of it, 2026-11) beside the signing names of apis.txt.
+// iamPrefix returns the service prefix of IAM actions for a signing name: the same, but for these.
+// Source: https://docs.aws.amazon.com/service-authorization/latest/reference/reference.html (the prefixes of IoT and of
+// Partner Central read 2026-11-23, the others known well).
 func iamPrefix(sign string) string {
 	switch sign {
 	case "monitoring":

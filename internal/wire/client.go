@@ -40,7 +40,7 @@ func appendTool(dst, agent []byte) []byte {
 	token := agent
 	for rest := agent; len(rest) > 0; {
 		var t []byte
-		t, rest, _ = bytes.Cut(rest, []byte{' '})
+		t, rest = cutByte(rest, ' ')
 		if len(t) == 0 || bytes.HasPrefix(t, []byte("APN/")) || bytes.HasPrefix(t, []byte("HashiCorp/")) || bytes.HasPrefix(t, []byte("exec-env/")) {
 			continue
 		}
@@ -68,8 +68,8 @@ func appendClean(dst, b []byte, most int) []byte {
 func sdkRequest(value []byte) (attempt, most int, ttl time.Time) {
 	for len(value) > 0 {
 		var part []byte
-		part, value, _ = bytes.Cut(value, []byte{';'})
-		key, v, _ := bytes.Cut(bytes.Trim(part, " \t"), []byte{'='})
+		part, value = cutByte(value, ';')
+		key, v := cutByte(bytes.TrimLeft(part, " "), '=')
 		switch string(key) {
 		case "attempt":
 			attempt = max(digits(v), 0)

@@ -138,7 +138,7 @@ func decoded(body, encoding []byte, most int) []byte {
 func isGzip(encoding []byte) bool {
 	for len(encoding) > 0 {
 		var part []byte
-		part, encoding, _ = bytes.Cut(encoding, []byte{','})
+		part, encoding = cutByte(encoding, ',')
 		if part = bytes.Trim(part, " \t"); equalFold(part, "gzip") || equalFold(part, "x-gzip") {
 			return true
 		}

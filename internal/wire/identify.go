@@ -193,7 +193,7 @@ func (f *fields) field(n int, b []byte) (to *[]byte, name string) {
 
 // firstRegion returns the first Region of SigV4a's x-amz-region-set, if it is one.
 func firstRegion(set []byte) []byte {
-	first, _, _ := bytes.Cut(set, []byte{','})
+	first, _ := cutByte(set, ',')
 	if first = bytes.Trim(first, " "); len(first) == 0 || bytes.IndexByte(first, '*') >= 0 {
 		return nil
 	}

@@ -47,7 +47,7 @@ func Judge(r *Request, head *relay.Head, body []byte) Outcome {
 }
 
 func statusLine(head *relay.Head) []byte {
-	line, _, _ := bytes.Cut(head.Raw, []byte{'\r'})
+	line, _ := cutByte(head.Raw, '\r')
 	return line
 }
 
@@ -95,7 +95,7 @@ type errorText struct {
 func errorIn(head *relay.Head, body []byte) errorText {
 	var e errorText
 	if v := head.Get("x-amzn-query-error"); v != nil { // Code;Fault
-		code, _, _ := bytes.Cut(v, []byte{';'})
+		code, _ := cutByte(v, ';')
 		e.add(string(code))
 	}
 	e.add(string(head.Get("x-amzn-errortype")))

@@ -38,9 +38,17 @@ func (q *queryArgs) get(key string) (value []byte, ok bool) {
 
 // cutArg splits off the first argument of a query or form body.
 func cutArg(b []byte) (a arg, rest []byte) {
-	pair, rest, _ := bytes.Cut(b, []byte{'&'})
-	a.key, a.value, _ = bytes.Cut(pair, []byte{'='})
+	pair, rest := cutByte(b, '&')
+	a.key, a.value = cutByte(pair, '=')
 	return a, rest
+}
+
+// cutByte is bytes.Cut for one byte, at half the cost.
+func cutByte(b []byte, c byte) (before, after []byte) {
+	if i := bytes.IndexByte(b, c); i >= 0 {
+		return b[:i], b[i+1:]
+	}
+	return b, nil
 }
 
 // equalUnescaped reports whether b, with its %XX decoded, is s. It is for the rare b that has any.

@@ -10,16 +10,22 @@ import (
 
 // A node is a place in the tree of an API's path templates. Looking up allocates nothing.
 type node struct {
-	names  []string    // literal segments below, sorted
-	kids   []*node     // as names
-	param  *node       // below {}: any segment that is not empty
-	greedy *node       // below {+}: one or more characters, slashes too
-	ops    []operation // by falling number of conditions, otherwise as in the table
+	names  []string // literal segments below, sorted
+	kids   []*node  // as names
+	param  *node    // below {}: any segment that is not empty
+	greedy *node    // below {+}: one or more characters, slashes too
+	verbs  []verb   // operations of the path that ends here
+}
+
+// A verb is the operations that one path has with one method, by falling number of conditions, otherwise as in the table.
+type verb struct {
+	method string
+	ops    []operation
 }
 
 type operation struct {
-	method, name string
-	conditions   []condition
+	name       string
+	conditions []condition
 }
 
 // A condition is what a request must have besides method and path.
@@ -36,7 +42,7 @@ func parseOperations(text string) *node {
 		if len(f) < 3 {
 			continue
 		}
-		op := operation{method: f[0], name: f[2]}
+		op := operation{name: f[2]}
 		for _, c := range f[3:] {
 			key, value, _ := strings.Cut(c[1:], "=")
 			op.conditions = append(op.conditions, condition{key, value, c[0] == '!'})
@@ -47,11 +53,7 @@ func parseOperations(text string) *node {
 				n = n.add(segment)
 			}
 		}
-		i := len(n.ops)
-		for i > 0 && len(n.ops[i-1].conditions) < len(op.conditions) {
-			i--
-		}
-		n.ops = slices.Insert(n.ops, i, op)
+		n.addOperation(f[0], op)
 	}
 	return root
 }
@@ -76,6 +78,20 @@ func (n *node) add(segment string) *node {
 		n.kids = slices.Insert(n.kids, i, &node{})
 	}
 	return n.kids[i]
+}
+
+func (n *node) addOperation(method string, op operation) {
+	v := slices.IndexFunc(n.verbs, func(v verb) bool { return v.method == method })
+	if v < 0 {
+		v = len(n.verbs)
+		n.verbs = append(n.verbs, verb{method: method})
+	}
+	ops := n.verbs[v].ops
+	i := len(ops)
+	for i > 0 && len(ops[i-1].conditions) < len(op.conditions) {
+		i--
+	}
+	n.verbs[v].ops = slices.Insert(ops, i, op)
 }
 
 // literal returns the node below n for a literal segment of a request, or nil.
@@ -144,9 +160,14 @@ func (n *node) find(q *restRequest, rest []byte) *operation {
 }
 
 func (n *node) choose(q *restRequest) *operation {
-	for i := range n.ops {
-		if op := &n.ops[i]; op.method == string(q.method) && q.meets(op.conditions) {
-			return op
+	for v := range n.verbs {
+		if n.verbs[v].method != string(q.method) {
+			continue
+		}
+		for i := range n.verbs[v].ops {
+			if op := &n.verbs[v].ops[i]; q.meets(op.conditions) {
+				return op
+			}
 		}
 	}
 	return nil

@@ -44,7 +44,7 @@ func authorization(value []byte) scope {
 		}
 		return credential(c)
 	case bytes.HasPrefix(value, []byte("AWS ")):
-		key, _, _ := bytes.Cut(value[len("AWS "):], []byte{':'})
+		key, _ := cutByte(value[len("AWS "):], ':')
 		return scope{key: key, service: []byte("s3")}
 	case hasPrefixFold(value, "bearer "):
 		return scope{key: value[len("bearer "):]}
