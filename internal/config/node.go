@@ -75,10 +75,10 @@ func show(n *yaml.Node) string {
 func showDeep(n *yaml.Node, depth int) string {
 	n = target(n)
 	if n.Kind == yaml.ScalarNode {
-		switch {
-		case n.Tag == "!!null":
+		switch n.Tag {
+		case "!!null":
 			return "nothing"
-		case n.Tag == "!!str":
+		case "!!str":
 			return `"` + strings.ReplaceAll(n.Value, "\n", " ") + `"`
 		}
 		return n.Value

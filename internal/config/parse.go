@@ -97,8 +97,7 @@ func (r *reader) failLine(line int, hint, format string, args ...any) {
 // input reports a value that quota's parsers refused.
 func (r *reader) input(n *yaml.Node, key string, err error) {
 	hint := ""
-	var e *quota.InputError
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*quota.InputError](err); ok {
 		hint = e.Hint()
 		if e.What == key {
 			key = ""
