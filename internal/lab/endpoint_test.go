@@ -264,6 +264,7 @@ func TestRefusals(t *testing.T) {
 		want string
 	}{
 		{"no such snapshot", attribute(good, "snap-00000000000000004", "productCodes"), "400 InvalidSnapshot.NotFound: The snapshot 'snap-00000000000000004' does not exist."},
+		{"another spelling", attribute(good, "snap-1", "productCodes"), "400 InvalidSnapshot.NotFound: The snapshot 'snap-1' does not exist."},
 		{"no snapshot id", attribute(good, "vol-1", "productCodes"), "400 InvalidParameterValue: Value (vol-1) for parameter snapshotId is invalid. Expected: 'snap-...'."},
 		{"no such attribute", attribute(good, "snap-00000000000000001", "color"), "400 InvalidParameterValue: Value (color) for parameter attribute is invalid. Unknown attribute."},
 		{"page size", list(&ec2.DescribeSnapshotsInput{MaxResults: aws.Int32(4)}), "400 InvalidParameterValue: Value ( 4 ) for parameter maxResults is invalid. Expecting a value of at least 5."},
@@ -278,8 +279,8 @@ func TestRefusals(t *testing.T) {
 			t.Errorf("%s:\ngot  %s\nwant %s", tt.name, got, tt.want)
 		}
 	}
-	if got := e.Cloud().Callers()[AccessKeyID].Attempts; got != 6 {
-		t.Errorf("%d attempts drew tokens, want 6: none for a bad signature", got)
+	if got := e.Cloud().Callers()[AccessKeyID].Attempts; got != 7 {
+		t.Errorf("%d attempts drew tokens, want 7: none for a bad signature", got)
 	}
 }
 
@@ -372,14 +373,14 @@ func TestWords(t *testing.T) {
 // TestUpstream: the upstream sees the request as it was signed.
 func TestUpstream(t *testing.T) {
 	type seen struct {
-		Method, Target, Host, Body, Auth, Agent string
+		Method, Target, Host, Body, Auth, Agent, Expect string
 	}
 	var mu sync.Mutex
 	var got seen
 	up := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		b, _ := io.ReadAll(r.Body)
 		mu.Lock()
-		got = seen{r.Method, r.RequestURI, r.Host, string(b), r.Header.Get("Authorization")[:16], r.UserAgent()}
+		got = seen{r.Method, r.RequestURI, r.Host, string(b), r.Header.Get("Authorization")[:16], r.UserAgent(), r.Header.Get("Expect")}
 		mu.Unlock()
 		w.Header().Set("X-Up", "yes")
 		w.WriteHeader(http.StatusTeapot)
@@ -396,7 +397,7 @@ func TestUpstream(t *testing.T) {
 	if status != http.StatusTeapot || body != "short and stout" || header.Get("X-Up") != "yes" {
 		t.Errorf("got %d %q %v", status, body, header)
 	}
-	want := seen{"PUT", "//x//a%2Fb%7E?list-type=2&x=&y=a%2Bb", "b.s3.us-east-1.amazonaws.com", "data", "AWS4-HMAC-SHA256", "tester/1"}
+	want := seen{"PUT", "//x//a%2Fb%7E?list-type=2&x=&y=a%2Bb", "b.s3.us-east-1.amazonaws.com", "data", "AWS4-HMAC-SHA256", "tester/1", ""}
 	mu.Lock()
 	defer mu.Unlock()
 	if diff := cmp.Diff(want, got); diff != "" {

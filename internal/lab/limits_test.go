@@ -11,11 +11,11 @@ import (
 
 func TestLimits(t *testing.T) {
 	l, err := ParseLimits("limits.yaml", []byte(`
-ec2:DescribeSnapshotAttribute: {capacity: 100, refill: 20}
-"ec2:Describe*": {capacity: 50, refill: 10, step: 0s}
 ec2:
   capacity: 7
   refill: 0.5
+"ec2:Describe*": {capacity: 50, refill: 10, step: 0s}
+ec2:DescribeSnapshotAttribute: {capacity: 100, refill: 20}
 "iam:*": {capacity: 9, refill: 9}
 `), fakeQuotas{})
 	if err != nil {
@@ -26,13 +26,13 @@ ec2:
 		want               quota.Quota
 	}{
 		{"ec2", "DescribeSnapshotAttribute", quota.Quota{
-			Name: "ec2:DescribeSnapshotAttribute", Capacity: 100, Refill: 20, Step: time.Second, Origin: quota.User, Source: "limits.yaml:2",
+			Name: "ec2:DescribeSnapshotAttribute", Capacity: 100, Refill: 20, Step: time.Second, Origin: quota.User, Source: "limits.yaml:6",
 		}},
 		{"ec2", "DescribeSnapshots", quota.Quota{
-			Name: "ec2:DescribeSnapshots", Capacity: 50, Refill: 10, Origin: quota.User, Source: "limits.yaml:3",
+			Name: "ec2:DescribeSnapshots", Capacity: 50, Refill: 10, Origin: quota.User, Source: "limits.yaml:5",
 		}},
 		{"ec2", "RunInstances", quota.Quota{
-			Name: "ec2:RunInstances", Capacity: 7, Refill: 0.5, Step: time.Second, Origin: quota.User, Source: "limits.yaml:4",
+			Name: "ec2:RunInstances", Capacity: 7, Refill: 0.5, Step: time.Second, Origin: quota.User, Source: "limits.yaml:2",
 		}},
 		{"iam", "GetUser", quota.Quota{
 			Name: "iam:GetUser", Capacity: 9, Refill: 9, Step: time.Second, Origin: quota.User, Source: "limits.yaml:7",
