@@ -9,8 +9,10 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,8 +29,10 @@ type Command struct {
 	Policy  *quota.Policy // which part of each quota is ours
 	Tenant  string        // its name among those who share; letters, digits, '.', '_' and '-'
 	Hold    time.Duration // no attempt is held longer; zero leaves it to what is known of the client
-	Report  string        // a file for the summary as JSON; empty for none
-	Quiet   bool          // print nothing but errors
+	// DoNotIntercept are hosts, with `*`, that are tunnelled unseen although they are AWS's API.
+	DoNotIntercept []string
+	Report         string // a file for the summary as JSON; empty for none
+	Quiet          bool   // print nothing but errors
 
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
@@ -80,7 +84,7 @@ func (c *Command) prepare(in *childenv.Inherited) (d *Daemon, env []string, clea
 	}
 	password := rand.Text()
 	d, err = Start(time.Now(), Settings{
-		Policy: c.Policy, Hold: c.Hold, Roots: upstreamRoots(in.Roots), Parent: parent,
+		Policy: c.Policy, Hold: c.Hold, Grace: grace, Bypass: c.bypass, Roots: upstreamRoots(in.Roots), Parent: parent,
 		Tenants: map[string]string{c.Tenant: password}, Tenant: c.Tenant, SameUser: runtime.GOOS == "linux",
 	})
 	if err != nil {
@@ -102,6 +106,17 @@ func (c *Command) prepare(in *childenv.Inherited) (d *Daemon, env []string, clea
 		}
 	}
 	return d, env, cleanup, nil
+}
+
+// grace is how long the proxy goes on after the command's end, for what the command left running.
+const grace = time.Second
+
+// bypass reports whether the user wants a host's connections passed on unseen.
+func (c *Command) bypass(host string) bool {
+	return slices.ContainsFunc(c.DoNotIntercept, func(pattern string) bool {
+		ok, err := path.Match(strings.ToLower(pattern), strings.ToLower(host))
+		return ok && err == nil
+	})
 }
 
 // privateDir makes a folder that only this user reads.

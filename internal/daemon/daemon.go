@@ -28,6 +28,8 @@ type Settings struct {
 	Tenant   string                         // who a client without credentials is, where SameUser lets it in
 	SameUser bool                           // see [proxy.Server]
 	Hold     time.Duration                  // no attempt is held longer; optional
+	Grace    time.Duration                  // how long Stop waits for what is in flight; optional
+	Bypass   func(host string) bool         // hosts that are tunnelled although they are AWS's API; optional
 	Roots    *x509.CertPool                 // trusted upstream; optional: the system's
 	Parent   func(hostport string) *url.URL // the proxy to go through; optional: none
 	Log      *slog.Logger                   // optional
@@ -74,11 +76,12 @@ func Start(now time.Time, s Settings) (*Daemon, error) {
 	server := &proxy.Server{
 		Governor: d.Governor, Policy: d.Policy, Authority: d.Authority,
 		Tenants: s.Tenants, Tenant: s.Tenant, SameUser: s.SameUser,
-		Hold: s.Hold, Roots: s.Roots, Parent: s.Parent,
-		Observe: d.Report.Observe,
-		Opened:  d.Report.Opened,
-		Holding: func(delta int) { d.held.Add(int64(delta)) },
-		Log:     s.Log,
+		Hold: s.Hold, Grace: s.Grace, Bypass: s.Bypass, Roots: s.Roots, Parent: s.Parent,
+		Observe:    d.Report.Observe,
+		Opened:     d.Report.Opened,
+		Distrusted: func(host string, _ error) { d.Report.Distrusted(host) },
+		Holding:    func(delta int) { d.held.Add(int64(delta)) },
+		Log:        s.Log,
 	}
 	go func() { d.done <- server.Serve(ctx, ln) }()
 	return d, nil

@@ -12,17 +12,19 @@ import (
 
 // whyNoRequest says why no request of the command may have come through, likeliest first (clients.md §1 and §3, 2026-11-23).
 func whyNoRequest(args, environ []string, s *report.Summary) []string {
+	if len(s.Distrusted) > 0 {
+		return nil // the summary says it
+	}
 	if len(s.Intercepted) > 0 {
-		return []string{fmt.Sprintf("it connected to %s but sent nothing: it seems not to trust botorate's certificate; "+
-			"let its own CA option name the file in $AWS_CA_BUNDLE", s.Intercepted[0].Name)}
+		return []string{fmt.Sprintf("it connected to %s but sent no request: perhaps it does not trust botorate's "+
+			"certificate; then let its own CA option name the file in $AWS_CA_BUNDLE", s.Intercepted[0].Name)}
 	}
 	var out []string
 	out = append(out, endpointReasons(environ)...)
 	if reason := programReason(args); reason != "" {
 		out = append(out, reason)
 	}
-	return append(out, "if it should have called AWS: does it set a proxy or NO_PROXY in its own code or config? "+
-		"botorate reaches a program through HTTPS_PROXY, AWS_CA_BUNDLE and NODE_OPTIONS")
+	return append(out, "if it should have called AWS: a proxy, NO_PROXY or CA in its own code or config beats the HTTPS_PROXY that botorate sets")
 }
 
 // endpointReasons tells of variables that send the AWS tools elsewhere.

@@ -17,7 +17,7 @@ func TestWhyNoRequest(t *testing.T) {
 		want    []string // a word of each reason, in order
 	}{
 		{"nothing known", []string{"/bin/true"}, nil, nil, []string{"if it should have"}},
-		{"certificate refused", []string{"aws"}, []string{"AWS_ENDPOINT_URL=http://x"}, opened, []string{"not to trust"}},
+		{"certificate refused", []string{"aws"}, []string{"AWS_ENDPOINT_URL=http://x"}, opened, []string{"does not trust"}},
 		{"plain endpoint", []string{"aws"}, []string{"AWS_ENDPOINT_URL_EC2=http://localhost:4566", "AWS_ENDPOINT_URL="}, nil, []string{"AWS_ENDPOINT_URL_EC2 is set: requests go there over plain HTTP", "if it"}},
 		{"other endpoint", []string{"aws"}, []string{"AWS_ENDPOINT_URL=https://emulator"}, nil, []string{"not AWS", "if it"}},
 		{"Node by name", []string{"/usr/bin/node", "app.js"}, nil, nil, []string{"preload", "if it"}},

@@ -21,7 +21,7 @@ func systemRoots() []byte {
 	defer windows.CertCloseStore(store, 0) //nolint:errcheck // opened for reading
 	var out bytes.Buffer
 	for cert, err := windows.CertEnumCertificatesInStore(store, nil); err == nil && cert != nil; cert, err = windows.CertEnumCertificatesInStore(store, cert) {
-		der := unsafe.Slice(cert.EncodedCert, cert.Length) //nolint:gosec // as Windows lays it out, until the next call
+		der := unsafe.Slice(cert.EncodedCert, cert.Length)                //nolint:gosec // as Windows lays it out, until the next call
 		_ = pem.Encode(&out, &pem.Block{Type: "CERTIFICATE", Bytes: der}) // a bytes.Buffer can't fail
 	}
 	return out.Bytes()

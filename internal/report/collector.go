@@ -27,6 +27,7 @@ type Collector struct {
 	tenants map[string]uint64
 	clients map[string]uint64
 	hosts   map[host]uint64
+	doubts  map[string]uint64 // hosts for which clients refused our certificate
 	total   tally
 	open    map[callKey]struct{} // named calls whose last attempt got no answer
 	dropped uint64               // of those, not kept: beyond maxOpen
@@ -111,6 +112,13 @@ func (c *Collector) Opened(name string, intercepted bool) {
 	c.hosts = count(c.hosts, host{name, intercepted}, host{others, intercepted})
 }
 
+// Distrusted counts a connection that a client broke off since it does not trust our certificate.
+func (c *Collector) Distrusted(name string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.doubts = count(c.doubts, name, others)
+}
+
 // Totals returns how many attempts were answered, and how many throttles AWS sent, whether or not a client saw them.
 func (c *Collector) Totals() (answered, throttles uint64) {
 	c.mu.Lock()
@@ -168,7 +176,7 @@ func (c *Collector) Summary() Summary {
 			tunnelled[h.name] = n
 		}
 	}
-	s.Tunnelled, s.Intercepted = names(tunnelled), names(intercepted)
+	s.Tunnelled, s.Intercepted, s.Distrusted = names(tunnelled), names(intercepted), names(c.doubts)
 	c.completenessLocked(&s)
 	return s
 }

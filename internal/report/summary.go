@@ -42,6 +42,7 @@ type Summary struct {
 
 	Intercepted []Name `json:"hosts_intercepted"` // connections by host
 	Tunnelled   []Name `json:"hosts_tunnelled"`
+	Distrusted  []Name `json:"hosts_distrusted"` // clients refused our certificate for them
 
 	// NoRequest says why no request may have come through; empty when one did.
 	NoRequest []string `json:"no_request,omitempty"`

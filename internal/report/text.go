@@ -29,6 +29,9 @@ func (s *Summary) WriteText(w io.Writer, prefix string) error {
 	if n := len(s.Tunnelled); n > 0 {
 		fmt.Fprintf(&b, "passed unseen, since not AWS's API: %s\n", hostList(s.Tunnelled))
 	}
+	if n := len(s.Distrusted); n > 0 {
+		fmt.Fprintf(&b, "a client does not trust botorate's certificate, for %s: its own CA option must name the file in $AWS_CA_BUNDLE\n", hostList(s.Distrusted))
+	}
 	for line := range strings.Lines(b.String()) {
 		if _, err := io.WriteString(w, prefix+strings.TrimRight(line, " \n")+"\n"); err != nil {
 			return fmt.Errorf("write summary: %w", err)
