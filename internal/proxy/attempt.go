@@ -1,0 +1,317 @@
+package proxy
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/botorate/botorate"
+	"github.com/botorate/botorate/internal/relay"
+	"github.com/botorate/botorate/internal/report"
+	"github.com/botorate/botorate/internal/wire"
+	"github.com/botorate/botorate/quota"
+)
+
+const (
+	eagerBody  = 64 << 10  // a body of this announced length is read before the attempt waits, so that a hang-up can be read
+	keptBody   = 256 << 10 // of any body, so that the attempt can be sent again
+	keptMemory = 64 << 10  // of a connection's message buffer, between two attempts
+)
+
+// An attempt is what a session knows of the attempt in flight. Its buffers are used again by the next.
+type attempt struct {
+	arrived time.Time
+	req     relay.Head // a view of msg
+	msg     []byte     // the head, and the body as far as it was read and kept
+	head    int        // the length of the head in msg
+	body    relay.Body // what is still to come of the body
+	lost    bool       // part of the body was sent and not kept: the attempt can't be sent again
+
+	asked    wire.Request
+	since    time.Time // when the call began
+	until    time.Time // the latest instant at which leaving is of use
+	pass     botorate.Pass
+	rec      report.Attempt
+	observed bool
+
+	resp       relay.Head
+	answering  bool          // the upstream has begun to answer
+	continued  bool          // the client has got an upstream's 100 Continue
+	resent     bool          // the attempt was sent more than once
+	refusal    []byte        // a throttle that was absorbed, to be passed on if nothing better comes
+	retryAfter time.Duration // what it asked for
+
+	pump       *pump
+	pumpErr    error // what the client did to end the pump
+	pumpFailed bool  // the upstream took no more
+}
+
+// exchange serves one attempt, and reports whether the connection can take another.
+func (x *session) exchange(ctx context.Context) (again bool) {
+	raw, err := x.readHead(x.in)
+	if err != nil {
+		if refusable(err) {
+			x.refuseHead(err)
+		}
+		return false
+	}
+	x.begin(raw)
+	if err := x.parse(); err != nil {
+		x.refuseHead(err)
+		return false
+	}
+	if err := x.readBody(); err != nil {
+		if refusable(err) {
+			x.refuseHead(err)
+		}
+		return false
+	}
+	x.identify(ctx)
+	defer x.observe()
+	return x.run(ctx)
+}
+
+// begin takes the head over from the reader, whose buffer is needed no more while the attempt waits.
+func (x *session) begin(raw []byte) {
+	msg := x.msg[:0]
+	if cap(msg) > keptMemory {
+		msg = nil
+	}
+	x.attempt = attempt{
+		arrived: time.Now(),
+		msg:     append(msg, raw...), head: len(raw),
+		req: relay.Head{Fields: x.req.Fields}, resp: relay.Head{Fields: x.resp.Fields},
+	}
+	x.in.Discard(len(raw))
+}
+
+// parse reads the head and refuses one that is meant for another host than the connection.
+func (x *session) parse() error {
+	if err := x.req.ParseRequest(x.msg[:x.head]); err != nil {
+		return err
+	}
+	if n := x.req.ContentLength; n > 0 && n <= eagerBody && cap(x.msg) < x.head+int(n) {
+		x.msg = slices.Grow(x.msg, int(n))
+		if err := x.req.ParseRequest(x.msg[:x.head]); err != nil { // the view moves with it
+			return err
+		}
+	}
+	x.body = relay.RequestBody(&x.req)
+	return x.misdirected()
+}
+
+// A misdirectedError is a request whose Host or target names another host than CONNECT did: following either would be wrong.
+type misdirectedError struct{ what string }
+
+func (e *misdirectedError) Error() string { return e.what }
+
+func (x *session) misdirected() error {
+	t, own := x.req.Target, func(authority []byte) bool {
+		h, port, _ := bytes.Cut(authority, []byte(":"))
+		return len(h) > 0 && (len(port) == 0 || string(port) == "443") &&
+			bytes.EqualFold(bytes.TrimSuffix(h, []byte(".")), []byte(x.to.host))
+	}
+	if !own(x.req.Get("Host")) {
+		return &misdirectedError{"the Host header names another host than CONNECT"}
+	}
+	switch {
+	case t[0] == '/', string(t) == "*":
+		return nil
+	case len(t) > len("https://") && bytes.EqualFold(t[:len("https://")], []byte("https://")):
+		rest := t[len("https://"):]
+		if end := bytes.IndexAny(rest, "/?#"); end >= 0 {
+			rest = rest[:end]
+		}
+		if own(rest) {
+			return nil
+		}
+	}
+	return &misdirectedError{"the request target names another host than CONNECT"}
+}
+
+// refuseHead answers a request that is no attempt: what it means can't be told for sure.
+func (x *session) refuseHead(err error) {
+	status, code := 400, "BotorateMalformedRequest"
+	var other *misdirectedError
+	switch {
+	case errors.As(err, &other):
+		status, code = 421, "BotorateMisdirectedRequest"
+	case errors.Is(err, relay.ErrHeadTooLarge):
+		status, code = 431, "BotorateHeadTooLarge"
+	}
+	x.s.log.Debug("refused a request", slog.String("host", x.to.host), slog.Any("error", err))
+	x.answer(wire.Refuse(&wire.Request{}, status, code, "botorate refuses this request: "+err.Error()))
+	x.linger()
+}
+
+// readBody reads what the attempt is identified by, or a body so small that it is best out of the way. A client that waits
+// for 100 Continue is not asked for its body before the attempt may leave.
+func (x *session) readBody() error {
+	limit := 0
+	switch {
+	case x.body.Done() || x.req.Expect100:
+		return nil
+	case wire.NeedsBody(&x.req):
+		limit = wire.MaxBody
+	case x.req.ContentLength > 0 && x.req.ContentLength <= eagerBody:
+		limit = eagerBody
+	}
+	for !x.body.Done() && len(x.msg)-x.head < limit {
+		if err := x.fillBody(); err != nil {
+			return err
+		}
+		n, err := x.body.Scan(x.in.Buffered())
+		x.msg = append(x.msg, x.in.Buffered()[:n]...)
+		x.in.Discard(n)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fillBody returns once a piece of the body is buffered.
+func (x *session) fillBody() error {
+	if len(x.in.Buffered()) > 0 {
+		return nil
+	}
+	if err := x.raw.SetReadDeadline(time.Now().Add(idleTimeout)); err != nil {
+		return err
+	}
+	return x.in.Fill()
+}
+
+// identify finds out what is asked, by whom, and until when it can wait.
+func (x *session) identify(ctx context.Context) {
+	var body []byte
+	if len(x.msg) > x.head && wire.NeedsBody(&x.req) {
+		if body = x.msg[x.head:]; x.req.Chunked {
+			body, _ = relay.Dechunk(body) // it was scanned before
+		}
+	}
+	x.asked = wire.Identify(&x.req, x.to.host, body)
+	r := &x.asked
+	var interim bool
+	x.until, interim = holdBound(r, x.req.Expect100, x.s.Hold, x.arrived)
+	next := time.Time{}
+	if interim && x.req.Minor > 0 {
+		next = x.arrived.Add(interimEvery)
+	}
+	x.hold.reset(ctx, next)
+	x.since = x.arrived
+	if r.Attempt > 1 {
+		if began, ok := x.s.calls.began(r.Invocation); ok {
+			x.since = began
+		}
+	}
+	x.rec = report.Attempt{
+		Tenant: x.tenant, Client: r.UserAgent, Account: r.Account, Region: r.Region, Action: r.Action(), Call: r.Invocation,
+		Draws: x.s.Policy.Draws(quota.Call{
+			Service: r.Service, Operation: r.Operation, Account: r.Account, Region: r.Region,
+			Unfiltered: r.Unfiltered, Resources: r.Resources, Resource: r.Resource, Method: r.Method,
+		}),
+	}
+}
+
+// observe tells how the attempt ended.
+func (x *session) observe() {
+	if x.observed {
+		return
+	}
+	x.observed = true
+	x.rec.Ended, x.rec.Held = time.Now(), x.hold.held
+	switch x.rec.Result {
+	case report.Throttled, report.Shed, report.Failed:
+		x.s.calls.remember(x.asked.Invocation, x.since)
+	case report.Answered, report.Gone:
+	}
+	if x.s.Observe != nil {
+		x.s.Observe(x.rec)
+	}
+}
+
+// run waits for the attempt's turn and sends it, again if AWS throttles it, until there is an answer for the client.
+func (x *session) run(ctx context.Context) (again bool) {
+	for {
+		pass, err := x.s.gov.Wait(&x.hold, botorate.Attempt{
+			Draws: x.rec.Draws, Tenant: x.tenant, Since: x.since, Deadline: x.until,
+		})
+		alive := x.hold.end()
+		var late *botorate.TooLateError
+		switch {
+		case err == nil && alive:
+		case err == nil:
+			x.s.gov.Return(pass)
+			return x.gone()
+		case errors.As(err, &late):
+			return x.tooLate(late.Wait)
+		case !alive:
+			return x.gone()
+		default:
+			return x.fail(500, "BotorateInternalError", "botorate can't pace this request: "+err.Error())
+		}
+		x.pass = pass
+		if done, again := x.send(ctx); done {
+			return again
+		}
+		if !x.hold.sleep(x.backoff()) {
+			return x.gone()
+		}
+	}
+}
+
+// backoff is the least time before an absorbed throttle is sent again, should the governor know no better.
+func (x *session) backoff() time.Duration {
+	return max(x.retryAfter, min(100*time.Millisecond<<min(x.rec.Absorbed-1, 10), 5*time.Second))
+}
+
+// gone ends an attempt whose client left, or that we have to leave.
+func (x *session) gone() bool {
+	x.rec.Result, x.rec.Status, x.rec.Code = report.Gone, 0, ""
+	return false
+}
+
+// tooLate answers an attempt that can't leave in time: with AWS's own throttle if there was one, else with ours.
+func (x *session) tooLate(wait time.Duration) (again bool) {
+	if x.refusal != nil {
+		x.rec.Absorbed--
+		x.rec.Result = report.Throttled
+		x.answer(x.refusal)
+		return x.afterAnswer() && !x.resp.Close
+	}
+	shed := wire.Shed(&x.asked, wait)
+	x.rec.Result = report.Shed
+	x.rec.Status, x.rec.Code = statusOf(shed), ""
+	x.answer(shed)
+	return x.afterAnswer()
+}
+
+// fail answers an attempt with a failure of ours.
+func (x *session) fail(status int, code, text string) (again bool) {
+	x.rec.Result, x.rec.Status, x.rec.Code = report.Failed, status, code
+	x.s.log.Debug("attempt failed", slog.String("action", x.rec.Action), slog.String("code", code))
+	x.answer(wire.Refuse(&x.asked, status, code, text))
+	return x.afterAnswer()
+}
+
+// afterAnswer reports whether the connection can go on after an answer that did not wait for the rest of the request.
+func (x *session) afterAnswer() (again bool) {
+	if !x.body.Done() {
+		x.linger()
+		return false
+	}
+	return !x.req.Close
+}
+
+// statusOf reads the status of a response of our own making.
+func statusOf(response []byte) int {
+	var h relay.Head
+	head, err := relay.NewReader(bytes.NewReader(response), new(relay.Buffers)).PeekHead()
+	if err != nil || h.ParseResponse(head) != nil {
+		return 0
+	}
+	return h.Status
+}

@@ -1,0 +1,98 @@
+package proxy
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"log/slog"
+	"net"
+	"time"
+
+	"github.com/botorate/botorate/internal/relay"
+)
+
+// A session is one intercepted connection: a client that speaks TLS with us in the place of an AWS API.
+type session struct {
+	*client
+	conn *tls.Conn
+	in   *relay.Reader
+	to   route
+
+	watch watch
+	hold  hold
+	attempt
+}
+
+// intercept answers CONNECT at once, plays the target's part in TLS, and serves the attempts.
+func (c *client) intercept(ctx context.Context, to target) {
+	config, err := c.s.Authority.TLSConfig(to.host)
+	if err != nil {
+		c.s.log.Error("can't intercept a host", slog.String("host", to.host), slog.Any("error", err))
+		c.answer("502 Bad Gateway", "", "botorate: "+err.Error())
+		return
+	}
+	if _, err := c.raw.Write([]byte(established)); err != nil {
+		return
+	}
+	if err := c.raw.SetDeadline(time.Now().Add(headTimeout)); err != nil {
+		return
+	}
+	if c.plain.Await() != nil {
+		return
+	}
+	if c.plain.Buffered()[0] != recordHandshake {
+		c.s.log.Debug("a client did not speak TLS to an AWS API", slog.String("host", to.host))
+		return
+	}
+	conn := tls.Server(withFront(c.raw, c.plain), config)
+	if err := conn.HandshakeContext(ctx); err != nil {
+		c.handshakeFailed(to, err)
+		return
+	}
+	if err := c.raw.SetDeadline(time.Time{}); err != nil {
+		return
+	}
+	c.plain = nil
+	x := &session{client: c, conn: conn, in: relay.NewReader(conn, &c.s.buffers), to: c.s.route(to)}
+	x.watch.x, x.hold.x = x, x
+	defer func() {
+		x.in.Discard(len(x.in.Buffered()))
+		x.in.Release()
+	}()
+	for x.exchange(ctx) && !c.last.Load() {
+	}
+	_ = conn.Close()
+}
+
+// handshakeFailed tells a client that does not trust our authority from one that just left.
+func (c *client) handshakeFailed(to target, err error) {
+	c.s.log.Debug("TLS handshake with a client failed", slog.String("host", to.host), slog.Any("error", err))
+	var op *net.OpError
+	if errors.As(err, &op) && op.Op == "remote error" && c.s.Distrusted != nil {
+		c.s.Distrusted(to.host, err)
+	}
+}
+
+// answer sends a whole response of ours, and its head alone to HEAD.
+func (x *session) answer(response []byte) {
+	if string(x.req.Method) == "HEAD" {
+		if head, err := relay.NewReader(bytes.NewReader(response), &x.s.buffers).PeekHead(); err == nil {
+			response = append([]byte(nil), head...)
+		}
+	}
+	if _, err := x.conn.Write(response); err != nil {
+		x.s.log.Debug("answering a client failed", slog.Any("error", err))
+	}
+}
+
+// linger ends the connection after an answer to a request that was not read to its end.
+func (x *session) linger() { linger(x.conn, x.raw) }
+
+// breakOff ends the connection so that nobody takes what was sent for a whole answer.
+func (x *session) breakOff() {
+	if t, ok := bottom(x.raw).(*net.TCPConn); ok {
+		_ = t.SetLinger(0)
+	}
+	_ = x.raw.Close()
+}
