@@ -36,6 +36,13 @@ func beNeighbour(stdin io.Reader, stdout io.Writer) error {
 		Credentials: credentials.NewStaticCredentialsProvider(lab.NeighbourKeyID, lab.NeighbourSecretAccessKey, ""),
 		Retryer:     aws.NopRetryer{},
 	})
+	page, err := client.DescribeSnapshots(ctx, &ec2.DescribeSnapshotsInput{OwnerIds: []string{"self"}, MaxResults: aws.Int32(5)})
+	if err != nil {
+		return err
+	}
+	if len(page.Snapshots) == 0 {
+		return errors.New("the account has no snapshot to ask for")
+	}
 	go func() {
 		_, _ = io.Copy(io.Discard, stdin)
 		stop()
@@ -48,7 +55,7 @@ func beNeighbour(stdin io.Reader, stdout io.Writer) error {
 		for range neighbourBurst {
 			burst.Go(func() {
 				_, err := client.DescribeSnapshotAttribute(context.Background(), &ec2.DescribeSnapshotAttributeInput{
-					SnapshotId: aws.String("snap-0"), Attribute: "createVolumePermission",
+					SnapshotId: page.Snapshots[0].SnapshotId, Attribute: "createVolumePermission",
 				})
 				calls.Add(1)
 				if err != nil && strings.Contains(err.Error(), "RequestLimitExceeded") {

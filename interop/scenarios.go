@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -51,7 +52,7 @@ func boto3Scan(ctx context.Context, w *world) ([]row, error) {
 
 // scanBesideNeighbour runs a scan of 600 snapshots in a fresh account, beside a neighbour.
 func (w *world) scanBesideNeighbour(ctx context.Context, pacing string, scan []string) (row, error) {
-	aws, err := w.serveAWS(ctx, "--snapshots", fmt.Sprint(snapshots))
+	aws, err := w.serveAWS(ctx, "--snapshots", strconv.Itoa(snapshots))
 	if err != nil {
 		return row{}, err
 	}
@@ -85,10 +86,12 @@ func cliScan(ctx context.Context, w *world) ([]row, error) {
 		return nil, err
 	}
 	const calls = 40
-	script := fmt.Sprintf(`seq %d | xargs -P 4 -I N sh -c '%s ec2 describe-snapshot-attribute --snapshot-id snap-N --attribute createVolumePermission >/dev/null && echo ok' | wc -l`, calls, w.aws)
+	list := w.aws + " ec2 describe-snapshots --owner-ids self --query Snapshots[].SnapshotId --output text | tr '\\t' '\\n'"
+	ask := w.aws + " ec2 describe-snapshot-attribute --snapshot-id ID --attribute createVolumePermission >/dev/null && echo ok"
+	script := list + " | xargs -P 4 -I ID sh -c '" + ask + "' | wc -l"
 	var rows []row
 	for _, pacing := range []string{"unpaced", "--share 80%"} {
-		aws, err := w.serveAWS(ctx, "--snapshots", "0", "--limits", limits)
+		aws, err := w.serveAWS(ctx, "--snapshots", strconv.Itoa(calls), "--limits", limits)
 		if err != nil {
 			return rows, err
 		}
