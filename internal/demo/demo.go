@@ -20,6 +20,7 @@ const (
 
 	neighbourCalls = 20
 	neighbourEvery = 5 * time.Second
+	neighbourGap   = 50 * time.Millisecond // between two calls of a round
 )
 
 // Options configure a demo. The zero value of each field means the default.

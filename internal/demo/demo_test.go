@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// TestRun runs the real thing, small: 90 snapshots and a neighbour overdraw a bucket of 100, and four fifths of it let out
-// the first 59 at once and the rest within two seconds.
+// TestRun runs the real thing, small: four fifths of a bucket of 100 let out the first 59 of 90 snapshots at once, and the rest
+// within two seconds.
 func TestRun(t *testing.T) {
 	var last [2]Progress
 	r, err := Run(t.Context(), Options{Snapshots: 90, Progress: func(p Progress) {
@@ -28,8 +28,8 @@ func TestRun(t *testing.T) {
 		t.Errorf("bucket %v refilled at %v, share %v, least %v; want 100, 20, 0.8, 625ms", r.Capacity, r.Refill, r.Share, r.Least())
 	}
 	for i, s := range []Scan{r.Unpaced, r.Paced} {
-		if s.Answered+s.Lost != 90 || s.NeighbourCalls != neighbourCalls || s.Took <= 0 {
-			t.Errorf("scan %d: %+v, want 90 snapshots and one round of the neighbour", i, s)
+		if s.Answered+s.Lost != 90 || s.NeighbourCalls < 1 || s.NeighbourCalls > neighbourCalls || s.Took <= 0 {
+			t.Errorf("scan %d: %+v, want 90 snapshots and at most one round of the neighbour", i, s)
 		}
 		if p := last[i]; p.Answered != s.Answered || p.Lost != s.Lost || p.Total != 90 {
 			t.Errorf("scan %d: last progress %+v, result %+v", i, p, s)

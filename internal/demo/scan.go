@@ -94,7 +94,8 @@ func snapshots(ctx context.Context, client *ec2.Client) ([]string, error) {
 }
 
 // A neighbour is other software of the account: at once, and then every five seconds, it makes twenty calls of the action that
-// the scan makes, and does not retry. AWS counts what becomes of them.
+// the scan makes, one each 50 ms, and does not retry. AWS counts what becomes of them. If it made all at one instant, it would
+// be decided by how that instant lies to the second at which AWS refills the bucket: all answered, or nearly none.
 type neighbour struct {
 	cancel context.CancelFunc
 	done   chan struct{}
@@ -105,10 +106,12 @@ func startNeighbour(ctx context.Context, client *ec2.Client) *neighbour {
 	n := &neighbour{cancel: cancel, done: make(chan struct{})}
 	go func() {
 		defer close(n.done)
-		tick := time.NewTicker(neighbourEvery)
+		tick := time.NewTicker(neighbourGap)
 		defer tick.Stop()
-		for {
-			callAtOnce(ctx, client)
+		for turn := 0; ; turn++ {
+			if turn%int(neighbourEvery/neighbourGap) < neighbourCalls {
+				_, _ = describeAttribute(ctx, client, "snap-00000000000000001") // refused or not: AWS counts
+			}
 			select {
 			case <-tick.C:
 			case <-ctx.Done():
@@ -117,17 +120,6 @@ func startNeighbour(ctx context.Context, client *ec2.Client) *neighbour {
 		}
 	}()
 	return n
-}
-
-// callAtOnce makes the calls of one round.
-func callAtOnce(ctx context.Context, client *ec2.Client) {
-	var wg sync.WaitGroup
-	for range neighbourCalls {
-		wg.Go(func() {
-			_, _ = describeAttribute(ctx, client, "snap-00000000000000001") // refused or not: AWS counts
-		})
-	}
-	wg.Wait()
 }
 
 // stop ends the neighbour, a call in flight too.

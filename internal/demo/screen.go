@@ -100,7 +100,6 @@ func (s *screen) newBar(p Progress) *progressbar.ProgressBar {
 		progressbar.OptionSetTheme(progressbar.Theme{Saucer: "━", SaucerPadding: "·"}),
 		progressbar.OptionShowCount(),
 		progressbar.OptionSetPredictTime(false),
-		progressbar.OptionShowElapsedTimeOnFinish(),
 		progressbar.OptionThrottle(100*time.Millisecond),
 	)
 }

@@ -25,6 +25,7 @@ type Config struct {
 	Quotas    Quotas        // required: the buckets of the account
 	Listen    string        // "" means a free port on 127.0.0.1
 	Snapshots int           // how many the account owns
+	Keys      Keys          // known besides the invented ones of this package, such as those that an upstream made
 	Upstream  *url.URL      // a plain-HTTP emulator that answers what the endpoint doesn't; nil means that it is refused with 501
 	Latency   time.Duration // delays each answer
 	Log       io.Writer     // if non-nil, gets one JSON line for each request; written to by one goroutine at a time
@@ -35,6 +36,7 @@ type Config struct {
 type Endpoint struct {
 	cloud     *Cloud
 	own       inventory
+	keys      Keys
 	upstream  *url.URL
 	latency   time.Duration
 	authority *ca.Authority
@@ -83,6 +85,7 @@ func Start(ctx context.Context, c Config) (*Endpoint, error) {
 	e := &Endpoint{
 		cloud:     &Cloud{Quotas: c.Quotas},
 		own:       inventory{snapshots: c.Snapshots, started: now},
+		keys:      c.Keys,
 		upstream:  c.Upstream,
 		latency:   c.Latency,
 		authority: authority,

@@ -135,6 +135,17 @@ func TestSnapshotScan(t *testing.T) {
 	}
 }
 
+// count makes a call and counts what it found.
+func count[I, O any](ctx context.Context, call func(context.Context, *I, ...func(*ec2.Options)) (*O, error), in *I, n func(*O) int) func() (int, error) {
+	return func() (int, error) {
+		o, err := call(ctx, in)
+		if err != nil {
+			return 0, err
+		}
+		return n(o), nil
+	}
+}
+
 func TestReads(t *testing.T) {
 	c := ec2Client(t, start(t, Config{Quotas: wide(t), Snapshots: 35}), SecretAccessKey)
 	ctx := t.Context()
@@ -146,90 +157,18 @@ func TestReads(t *testing.T) {
 		call func() (int, error)
 		want int
 	}{
-		{"regions", func() (int, error) {
-			o, err := c.DescribeRegions(ctx, &ec2.DescribeRegionsInput{})
-			if err != nil {
-				return 0, err
-			}
-			return len(o.Regions), nil
-		}, 17},
-		{"regions not opted in", func() (int, error) {
-			o, err := c.DescribeRegions(ctx, &ec2.DescribeRegionsInput{AllRegions: aws.Bool(true), Filters: filter("opt-in-status", "not-opted-in")})
-			if err != nil {
-				return 0, err
-			}
-			return len(o.Regions), nil
-		}, 0},
-		{"one region", func() (int, error) {
-			o, err := c.DescribeRegions(ctx, &ec2.DescribeRegionsInput{RegionNames: []string{"eu-west-1"}})
-			if err != nil {
-				return 0, err
-			}
-			return len(o.Regions), nil
-		}, 1},
-		{"vpcs", func() (int, error) {
-			o, err := c.DescribeVpcs(ctx, &ec2.DescribeVpcsInput{Filters: filter("is-default", "true")})
-			if err != nil {
-				return 0, err
-			}
-			return len(o.Vpcs), nil
-		}, 1},
-		{"instances", func() (int, error) {
-			o, err := c.DescribeInstances(ctx, &ec2.DescribeInstancesInput{})
-			if err != nil {
-				return 0, err
-			}
-			return len(o.Reservations), nil
-		}, 0},
-		{"volumes", func() (int, error) {
-			o, err := c.DescribeVolumes(ctx, &ec2.DescribeVolumesInput{})
-			if err != nil {
-				return 0, err
-			}
-			return len(o.Volumes), nil
-		}, 4},
-		{"snapshots of a volume", func() (int, error) {
-			o, err := c.DescribeSnapshots(ctx, &ec2.DescribeSnapshotsInput{Filters: filter("volume-id", "vol-00000000000000004")})
-			if err != nil {
-				return 0, err
-			}
-			return len(o.Snapshots), nil
-		}, 5},
-		{"snapshots by tag", func() (int, error) {
-			o, err := c.DescribeSnapshots(ctx, &ec2.DescribeSnapshotsInput{Filters: filter("tag:Name", "backup-0000*", "backup-0001?")})
-			if err != nil {
-				return 0, err
-			}
-			return len(o.Snapshots), nil
-		}, 19},
-		{"snapshots by an unknown property", func() (int, error) {
-			o, err := c.DescribeSnapshots(ctx, &ec2.DescribeSnapshotsInput{Filters: filter("progress", "12%")})
-			if err != nil {
-				return 0, err
-			}
-			return len(o.Snapshots), nil
-		}, 35},
-		{"snapshots by id", func() (int, error) {
-			o, err := c.DescribeSnapshots(ctx, &ec2.DescribeSnapshotsInput{SnapshotIds: []string{"snap-00000000000000023"}})
-			if err != nil {
-				return 0, err
-			}
-			return len(o.Snapshots), nil
-		}, 1},
-		{"others' snapshots", func() (int, error) {
-			o, err := c.DescribeSnapshots(ctx, &ec2.DescribeSnapshotsInput{OwnerIds: []string{"amazon"}})
-			if err != nil {
-				return 0, err
-			}
-			return len(o.Snapshots), nil
-		}, 0},
-		{"product codes", func() (int, error) {
-			o, err := c.DescribeSnapshotAttribute(ctx, &ec2.DescribeSnapshotAttributeInput{SnapshotId: aws.String("snap-00000000000000001"), Attribute: types.SnapshotAttributeNameProductCodes})
-			if err != nil {
-				return 0, err
-			}
-			return len(o.ProductCodes), nil
-		}, 0},
+		{"regions", count(ctx, c.DescribeRegions, &ec2.DescribeRegionsInput{}, func(o *ec2.DescribeRegionsOutput) int { return len(o.Regions) }), 17},
+		{"regions not opted in", count(ctx, c.DescribeRegions, &ec2.DescribeRegionsInput{AllRegions: aws.Bool(true), Filters: filter("opt-in-status", "not-opted-in")}, func(o *ec2.DescribeRegionsOutput) int { return len(o.Regions) }), 0},
+		{"one region", count(ctx, c.DescribeRegions, &ec2.DescribeRegionsInput{RegionNames: []string{"eu-west-1"}}, func(o *ec2.DescribeRegionsOutput) int { return len(o.Regions) }), 1},
+		{"vpcs", count(ctx, c.DescribeVpcs, &ec2.DescribeVpcsInput{Filters: filter("is-default", "true")}, func(o *ec2.DescribeVpcsOutput) int { return len(o.Vpcs) }), 1},
+		{"instances", count(ctx, c.DescribeInstances, &ec2.DescribeInstancesInput{}, func(o *ec2.DescribeInstancesOutput) int { return len(o.Reservations) }), 0},
+		{"volumes", count(ctx, c.DescribeVolumes, &ec2.DescribeVolumesInput{}, func(o *ec2.DescribeVolumesOutput) int { return len(o.Volumes) }), 4},
+		{"snapshots of a volume", count(ctx, c.DescribeSnapshots, &ec2.DescribeSnapshotsInput{Filters: filter("volume-id", "vol-00000000000000004")}, func(o *ec2.DescribeSnapshotsOutput) int { return len(o.Snapshots) }), 5},
+		{"snapshots by tag", count(ctx, c.DescribeSnapshots, &ec2.DescribeSnapshotsInput{Filters: filter("tag:Name", "backup-0000*", "backup-0001?")}, func(o *ec2.DescribeSnapshotsOutput) int { return len(o.Snapshots) }), 19},
+		{"snapshots by an unknown property", count(ctx, c.DescribeSnapshots, &ec2.DescribeSnapshotsInput{Filters: filter("progress", "12%")}, func(o *ec2.DescribeSnapshotsOutput) int { return len(o.Snapshots) }), 35},
+		{"snapshots by id", count(ctx, c.DescribeSnapshots, &ec2.DescribeSnapshotsInput{SnapshotIds: []string{"snap-00000000000000023"}}, func(o *ec2.DescribeSnapshotsOutput) int { return len(o.Snapshots) }), 1},
+		{"others' snapshots", count(ctx, c.DescribeSnapshots, &ec2.DescribeSnapshotsInput{OwnerIds: []string{"amazon"}}, func(o *ec2.DescribeSnapshotsOutput) int { return len(o.Snapshots) }), 0},
+		{"product codes", count(ctx, c.DescribeSnapshotAttribute, &ec2.DescribeSnapshotAttributeInput{SnapshotId: aws.String("snap-00000000000000001"), Attribute: types.SnapshotAttributeNameProductCodes}, func(o *ec2.DescribeSnapshotAttributeOutput) int { return len(o.ProductCodes) }), 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if got, err := tt.call(); err != nil || got != tt.want {

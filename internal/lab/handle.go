@@ -112,7 +112,7 @@ func (e *Endpoint) answer(x *exchange, body io.Reader) *reply {
 		return x.refuse(http.StatusBadRequest, "MalformedHTTPRequest", err.Error())
 	}
 	signed := newSignedRequest(x.http, x.body)
-	sig, fault := signed.verify(x.line.Time, secretOf)
+	sig, fault := signed.verify(x.line.Time, e.keys.secret)
 	x.line.Key = sig.key[max(0, len(sig.key)-4):]
 	x.line.Signature = fault.String()
 	if fault != sigValid && (fault != sigMissing || !unsignedByDesign(&x.wire)) {
@@ -178,7 +178,7 @@ func rawHead(r *http.Request, length int) []byte {
 
 func (x *exchange) call() quota.Call {
 	return quota.Call{
-		Service: x.wire.Service, Operation: x.wire.Operation,
+		Service: x.wire.Service, Operation: x.wire.Operation, API: x.wire.API,
 		Account: Account, Region: x.wire.Region,
 		Unfiltered: x.wire.Unfiltered, Resources: x.wire.Resources, Resource: x.wire.Resource,
 		Method: x.http.Method,

@@ -1,5 +1,10 @@
 package lab
 
+import (
+	"errors"
+	"strings"
+)
+
 // The account that the stand-in plays, and the invented access keys that it knows. Both keys decode to the account, as keys of
 // the newer generation do. They open nothing but a stand-in.
 const (
@@ -12,13 +17,29 @@ const (
 	NeighbourSecretAccessKey = "botorate/lab/invented/secret/EXAMPLEKEY2" //nolint:gosec // invented
 )
 
-// secretOf returns the secret of an access key, or "".
-func secretOf(key string) string {
-	switch key {
+// Keys are access key ids and their secrets.
+type Keys map[string]string
+
+// secret returns the secret of an access key, or "".
+func (k Keys) secret(id string) string {
+	switch id {
 	case AccessKeyID:
 		return SecretAccessKey
 	case NeighbourKeyID:
 		return NeighbourSecretAccessKey
 	}
-	return ""
+	return k[id]
+}
+
+// parseKeys reads ID:SECRET pairs.
+func parseKeys(pairs []string) (Keys, error) {
+	keys := Keys{}
+	for _, pair := range pairs {
+		id, secret, ok := strings.Cut(pair, ":")
+		if !ok || id == "" || secret == "" {
+			return nil, errors.New("a key is not of the form ID:SECRET")
+		}
+		keys[id] = secret
+	}
+	return keys, nil
 }

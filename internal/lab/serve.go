@@ -18,6 +18,7 @@ type Options struct {
 	Listen    string        // host:port; "" means a free port on 127.0.0.1
 	Snapshots int           // how many the account owns
 	Limits    string        // a file for [ParseLimits]; "" means none
+	Keys      []string      // ID:SECRET pairs, known besides the invented ones
 	Upstream  string        // URL of a plain-HTTP emulator; "" means none
 	Log       string        // a file that gets one JSON line for each request, at its end; "-" means stdout, "" none
 	CA        string        // a file for the certificate that clients must trust; "" means none
@@ -79,6 +80,11 @@ func (o Options) config() (Config, error) {
 			return c, fmt.Errorf("read limits: %w", err)
 		}
 	}
+	keys, err := parseKeys(o.Keys)
+	if err != nil {
+		return c, err
+	}
+	c.Keys = keys
 	if o.Upstream != "" {
 		u, err := parseUpstream(o.Upstream)
 		if err != nil {

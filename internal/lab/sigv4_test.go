@@ -89,7 +89,7 @@ func receive(t *testing.T, raw string, now time.Time) (signature, sigFault) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return newSignedRequest(r, body).verify(now, secretOf)
+	return newSignedRequest(r, body).verify(now, Keys(nil).secret)
 }
 
 func ec2Call() outgoing {
@@ -235,7 +235,7 @@ func FuzzVerify(f *testing.F) {
 	f.Add("POST", "http://h/%zz?%&=&a=%4", "AWS4-HMAC-SHA256 Credential="+AccessKeyID+"/20261123/us-east-1/s3/aws4_request, SignedHeaders=host;x, Signature="+strings.Repeat("0", 64), "20261123T120000Z")
 	f.Fuzz(func(t *testing.T, method, target, auth, date string) {
 		r := &http.Request{Method: method, RequestURI: target, Host: "h", Header: http.Header{"Authorization": {auth}, "X-Amz-Date": {date}}}
-		if _, fault := newSignedRequest(r, nil).verify(epoch, secretOf); fault == sigValid {
+		if _, fault := newSignedRequest(r, nil).verify(epoch, Keys(nil).secret); fault == sigValid {
 			t.Errorf("accepted %q %q %q", method, target, auth)
 		}
 	})
