@@ -49,6 +49,7 @@ the rest to --upstream, such as moto. It runs until Ctrl-C.`,
 	flags.StringVar(&o.Listen, "listen", "127.0.0.1:8443", "listen on `ADDRESS`; port 0 takes any free one")
 	flags.IntVar(&o.Snapshots, "snapshots", 600, "own `N` EBS snapshots")
 	flags.StringVar(&o.Limits, "limits", "", "throttle by the limits in `FILE` (YAML) before the published ones")
+	flags.StringArrayVar(&o.Keys, "key", nil, "know the access key `ID:SECRET` too, such as one that the upstream made (repeatable)")
 	flags.StringVar(&o.Upstream, "upstream", "", "hand what the stand-in doesn't answer to `URL`, such as http://127.0.0.1:5000")
 	flags.StringVar(&o.Log, "log", "", "append a JSON line for each request to `FILE` (- for standard output)")
 	flags.StringVar(&o.CA, "ca", "", "write the certificate that clients must trust to `FILE`")

@@ -1,4 +1,7 @@
-"""Calls to services of each protocol that moto answers and whose signatures it verifies. Prints one JSON line."""
+"""Calls to services whose signatures moto can verify. Prints one JSON line.
+
+Not Lambda or Route 53: moto 5.2.5 refuses the signature of their GETs also when it is asked directly.
+"""
 
 import json
 import sys
@@ -36,8 +39,6 @@ def main():
     call("ListTables", lambda: boto3.client("dynamodb").list_tables())
     call("ListQueues", lambda: boto3.client("sqs").list_queues())
     call("ListMetrics", lambda: boto3.client("cloudwatch").list_metrics())
-    call("ListFunctions", lambda: boto3.client("lambda").list_functions())
-    call("ListHostedZones", lambda: boto3.client("route53").list_hosted_zones())
     call("DescribeSecurityGroups", lambda: boto3.client("ec2").describe_security_groups())
     print(json.dumps({"calls": calls, "failed": invalid}))
     return 1 if invalid else 0
