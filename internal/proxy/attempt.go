@@ -210,7 +210,7 @@ func (x *session) identify(ctx context.Context) {
 	x.rec = report.Attempt{
 		Tenant: x.tenant, Client: r.UserAgent, Account: r.Account, Region: r.Region, Action: r.Action(), Call: r.Invocation,
 		Draws: x.s.Policy.Draws(quota.Call{
-			Service: r.Service, Operation: r.Operation, Account: r.Account, Region: r.Region,
+			Service: r.Service, Operation: r.Operation, API: r.API, Account: r.Account, Region: r.Region,
 			Unfiltered: r.Unfiltered, Resources: r.Resources, Resource: r.Resource, Method: r.Method,
 		}),
 	}
