@@ -3,11 +3,14 @@ package main
 import (
 	"fmt"
 	"io"
+	"os"
+	"strings"
 	"text/tabwriter"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"github.com/botorate/botorate/internal/demo"
 	"github.com/botorate/botorate/quota"
@@ -47,19 +50,31 @@ published limits; TLS, signatures, the AWS SDK for Go and its retries are real. 
 	return cmd
 }
 
-// progress shows how far the scans are: a bar each.
+// progress shows how far the scans are: a bar each on a terminal, else a line each.
 type progress struct {
-	w     io.Writer
-	paced bool
-	bar   *progressbar.ProgressBar
+	w        io.Writer
+	terminal bool
+	begun    bool
+	paced    bool
+	bar      *progressbar.ProgressBar
 }
 
-func newProgress(w io.Writer) *progress { return &progress{w: w} }
+func newProgress(w io.Writer) *progress {
+	f, ok := w.(*os.File)
+	return &progress{w: w, terminal: ok && term.IsTerminal(int(f.Fd()))}
+}
 
 func (p *progress) update(now demo.Progress) {
-	if p.bar == nil || p.paced != now.Paced {
+	next := !p.begun || p.paced != now.Paced
+	p.begun, p.paced = true, now.Paced
+	switch {
+	case !p.terminal && next:
+		fmt.Fprintf(p.w, "scanning %d snapshots: %s\n", now.Total, strings.TrimSpace(scanName(now.Paced)))
+		return
+	case !p.terminal:
+		return
+	case next:
 		p.end()
-		p.paced = now.Paced
 		p.bar = progressbar.NewOptions(now.Total,
 			progressbar.OptionSetWriter(p.w),
 			progressbar.OptionSetDescription(scanName(now.Paced)),

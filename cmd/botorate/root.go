@@ -17,10 +17,11 @@ and leaves the rest to everyone else in the account.`,
 		Example: `  botorate run -- aws ec2 describe-snapshots
   botorate run --share 80% -- python scan.py
   botorate demo`,
-		SilenceErrors: true,
-		SilenceUsage:  true,
-		Args:          knownCommand,
-		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		DisableFlagsInUseLine: true,
+		SilenceErrors:         true,
+		SilenceUsage:          true,
+		Args:                  knownCommand,
+		RunE:                  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(newRun(), newLab(), newDemo(), newVersion())

@@ -36,7 +36,8 @@ CMD gets stdin, the terminal and signals as without botorate, and its exit code 
 name the code is 127, and 126 if it can't be run; botorate's own errors are 1, and wrong usage is 2.
 
 CMD comes to botorate through HTTPS_PROXY and the CA variables of its environment, merged with your own, and through
-NODE_OPTIONS and JAVA_TOOL_OPTIONS. (rclone before 1.68 fails when AWS_CA_BUNDLE is set: run env -u AWS_CA_BUNDLE rclone.)`,
+NODE_OPTIONS and JAVA_TOOL_OPTIONS. rclone before 1.68 fails when AWS_CA_BUNDLE is set; for it:
+botorate run -- env -u AWS_CA_BUNDLE rclone …`,
 		Example: `  botorate run -- aws ec2 describe-snapshots
   botorate run --share 80% -- python scan.py
   botorate run --limit ec2=100ms --limit 'iam:Get*=5/s,burst=10' -- scout aws

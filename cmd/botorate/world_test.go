@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -37,7 +38,7 @@ func newWorld(dir string) (*world, error) {
 		return nil, err
 	}
 	w.other = httptest.NewUnstartedServer(http.NotFoundHandler())
-	w.other.Config.ErrorLog = nil
+	w.other.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 	w.other.StartTLS()
 	for _, p := range []struct {
 		at     **parent

@@ -136,10 +136,10 @@ func TestText(t *testing.T) {
 b:   action                         answered  held  longest  absorbed  throttled
 b:   ec2:DescribeSnapshotAttribute  600       520   0.60 s   1         0
 b:   ec2:DescribeSnapshots          1         0     -        0         0
-b:   limit ec2:DescribeSnapshotAttribute: 16/s, burst 80 = 80 % of 20/s, 100 (published 2026-11-23), cut 1 time to 11.2/s
+b:   limit ec2:DescribeSnapshotAttribute: 16/s, burst 80 (80 % of 20/s, capacity 100; published 2026-11-23), cut 1 time to 11.2/s
 b:   limit ec2:DescribeSnapshots: 10/s, burst 1 (--limit ec2=100ms)
 b:   limit x:*: none (botorate.yaml:3)
-b: passed unseen, since not AWS's API: registry.terraform.io
+b: passed on unseen: registry.terraform.io
 `},
 		{"nothing", Summary{Command: "true", Wall: Seconds(4 * time.Millisecond)}, "b: no AWS request of \"true\" came through in 0.00 s\n"},
 		{"two Regions, one call lost", func() Summary {

@@ -27,7 +27,7 @@ func (s *Summary) WriteText(w io.Writer, prefix string) error {
 		s.writeBuckets(&b)
 	}
 	if n := len(s.Tunnelled); n > 0 {
-		fmt.Fprintf(&b, "passed unseen, since not AWS's API: %s\n", hostList(s.Tunnelled))
+		fmt.Fprintf(&b, "passed on unseen: %s\n", hostList(s.Tunnelled))
 	}
 	if n := len(s.Distrusted); n > 0 {
 		fmt.Fprintf(&b, "a client does not trust botorate's certificate, for %s: its own CA option must name the file in $AWS_CA_BUNDLE\n", hostList(s.Distrusted))
@@ -157,10 +157,11 @@ func (b *Bucket) text() string {
 		return text + ": none (" + b.provenance() + ")"
 	}
 	text += fmt.Sprintf(": %s/s, burst %s", figure(float64(b.Rate)), figure(float64(b.Burst)))
-	if b.Share < 1 {
-		text += fmt.Sprintf(" = %s %% of %s/s, %s", figure(b.Share*100), figure(float64(b.Refill)), figure(b.Capacity))
+	text += " ("
+	if b.Share < 1 { // the burst can be less than its share: AWS refills in steps
+		text += fmt.Sprintf("%s %% of %s/s, capacity %s; ", figure(b.Share*100), figure(float64(b.Refill)), figure(b.Capacity))
 	}
-	text += " (" + b.provenance() + ")"
+	text += b.provenance() + ")"
 	if b.Cuts > 0 {
 		text += fmt.Sprintf(", cut %s to %s/s", plural(b.Cuts, "time"), figure(float64(b.RateNow)))
 	}
