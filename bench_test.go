@@ -57,8 +57,7 @@ func BenchmarkSubmitCancel(b *testing.B) {
 	for _, n := range []int{0, 1000, 100_000} {
 		b.Run(fmt.Sprintf("waiting=%d", n), func(b *testing.B) {
 			s, now, d := NewScheduler(Options{Limit: func(BucketID) Limit { return Limit{} }}), time.Now(), draws(1)
-			a := Attempt{Draws: d, Deadline: now.Add(time.Hour)}
-			a.Deadline = time.Time{}
+			a := Attempt{Draws: d}
 			s.Try(now, a)
 			tickets := make([]Ticket, n)
 			for i := range tickets {
@@ -121,7 +120,7 @@ func BenchmarkDrain(b *testing.B) {
 	for b.Loop() {
 		s, now := NewScheduler(Options{Limit: func(BucketID) Limit { return Limit{} }}), time.Now()
 		for i := range tickets {
-			_ = s.Submit(now, &tickets[i], Attempt{Draws: d, Deadline: time.Time{}})
+			_ = s.Submit(now, &tickets[i], Attempt{Draws: d})
 		}
 		s.SetLimit(now, d[0].Bucket, Limit{Rate: math.Inf(1)})
 		left := 0
@@ -145,37 +144,51 @@ func BenchmarkWaiting(b *testing.B) {
 		}
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
-				g, d := New(Options{Limit: func(BucketID) Limit { return Limit{} }}), draws(1)
-				_, _ = g.Wait(context.Background(), Attempt{Draws: d})
-				base := inUse()
-				ctx, cancel := context.WithCancel(context.Background())
-				var wg sync.WaitGroup
-				for range n {
-					wg.Go(func() {
-						ctx, cancel := context.WithCancel(ctx)
-						defer cancel()
-						if parked {
-							<-ctx.Done()
-							return
-						}
-						_, _ = g.Wait(ctx, Attempt{Draws: d, Deadline: time.Time{}})
-					})
-				}
-				for !parked && g.Snapshot().Lanes[0].Waiting < n {
-					time.Sleep(time.Millisecond)
-				}
-				time.Sleep(50 * time.Millisecond)
-				b.ReportMetric(float64(inUse()-base)/n, "B/waiter")
-				cancel()
-				wg.Wait()
+				heap, stack := waitingBytes(n, parked)
+				b.ReportMetric(heap/n, "heap-B/waiter")
+				b.ReportMetric(stack/n, "stack-B/waiter")
 			}
 		})
 	}
 }
 
-func inUse() int64 {
-	var m runtime.MemStats
+// waitingBytes returns the heap and stack that n waiting goroutines take.
+func waitingBytes(n int, parked bool) (heap, stack float64) {
+	g, d := New(Options{Limit: func(BucketID) Limit { return Limit{} }}), draws(1)
+	_, _ = g.Wait(context.Background(), Attempt{Draws: d})
+	deadline := time.Now().Add(time.Hour)
+	g.SetLimit(d[0].Bucket, Limit{Rate: 1e3, Burst: 1})
+	g.Pause(d[0].Bucket, time.Now().Add(10*time.Minute)) // the deadline can be met: each waits
+	before := inUse()
+	ctx, cancel := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	never := make(chan struct{})
+	for range n {
+		wg.Go(func() {
+			ctx, cancel := context.WithCancel(ctx)
+			defer cancel()
+			if parked {
+				select {
+				case <-ctx.Done():
+				case <-never:
+				}
+				return
+			}
+			_, _ = g.Wait(ctx, Attempt{Draws: d, Deadline: deadline})
+		})
+	}
+	for !parked && g.Snapshot().Buckets[0].Waiting < n {
+		time.Sleep(time.Millisecond)
+	}
+	time.Sleep(50 * time.Millisecond)
+	after := inUse()
+	cancel()
+	wg.Wait()
+	return float64(after.HeapAlloc) - float64(before.HeapAlloc), float64(after.StackInuse) - float64(before.StackInuse)
+}
+
+func inUse() (m runtime.MemStats) {
 	runtime.GC()
 	runtime.ReadMemStats(&m)
-	return int64(m.HeapAlloc + m.StackInuse)
+	return m
 }

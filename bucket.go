@@ -52,8 +52,8 @@ type tally struct {
 // the level may rise that far above the burst.
 type bucket struct {
 	id     BucketID
-	serial uint32 // order of creation: the order of a lane's buckets
-	limit  Limit  // in range: see normal
+	serial uint32  // order of creation: the order of a lane's buckets
+	limit  Limit   // in range: see normal
 	full   float64 // the highest level that the bucket reaches
 	level  float64
 	at     instant
@@ -71,6 +71,8 @@ type bucket struct {
 	pass     uint64
 	reserved float64 // tokens that earlier heads wait for
 	spare    float64 // tokens that may leave now without making an earlier head later
+	rest     float64 // the level when the last of those that reserved has left,
+	restAt   instant // which is then
 
 	root *bucket // see [Scheduler.regroup]
 }

@@ -34,11 +34,12 @@ func (l *lane) earliest(t *Ticket, ahead *[MaxDraws]float64) instant {
 	return at
 }
 
-// others adds to ahead what other tenants take before an attempt that starts at the virtual time start. Where attempts
-// of a lane differ in tokens, how many come before can't be told from their sum, and none is counted.
+// others adds to ahead what other tenants take before an attempt that starts at the virtual time start: of the cost that each has waiting,
+// at least as much as its weight gives it. How much of which bucket that is can't be told where attempts with several draws
+// differ, and none is counted.
 func (q *queue) others(ahead *[MaxDraws]float64, start float64) {
 	l := q.lane
-	if l.mixed {
+	if l.mixed && len(l.buckets) > 1 {
 		return
 	}
 	items := l.classes[q.class].backlog.items

@@ -19,10 +19,10 @@ func (s *Scheduler) dispatchDue() {
 // dispatch goes through the group's lanes in turn and lets out the heads that can leave; a lane that was served goes to the back.
 //
 // A head that can't leave yet reserves. It is planned to leave at the first instant at which each of its buckets will have what it
-// needs, besides what earlier heads have reserved there. What a bucket will then have above that is spare: a later head may leave
-// now if it takes no more. Refilling without limit by the burst, the bucket will have level + rate × time; the burst caps
-// that whoever leaves now, so that the plan is kept exactly if each later head takes at most what is spare.
-// The first in turn has nobody before it, so it leaves in bounded time and every lane becomes first.
+// needs, besides what earlier heads have reserved there; that is never later than if all left strictly in turn. What a
+// bucket will have above that is spare: a later head may leave now if it takes no more. (Were a bucket not full at its burst,
+// it would have level + rate × time; the burst makes that less whoever leaves now, so that a head that takes what is spare
+// changes no plan.) The first in turn has nobody before it, so it leaves in bounded time and every lane becomes first.
 func (s *Scheduler) dispatch(g *group) {
 	s.passes++
 	g.wake = never
@@ -58,7 +58,7 @@ func (s *Scheduler) ready(l *lane) instant {
 		b.enter(s.passes)
 		n := t.tokens(i)
 		ready = max(ready, b.when(b.need(n)))
-		plan = max(plan, b.when(b.need(n)+b.reserved))
+		plan = max(plan, b.slot(n))
 		fits = fits && n <= b.spare+grain*(1+n)
 	}
 	if fits && ready <= s.now {
@@ -79,7 +79,21 @@ func (s *Scheduler) ready(l *lane) instant {
 func (b *bucket) enter(pass uint64) {
 	if b.pass != pass {
 		b.pass, b.reserved, b.spare = pass, 0, math.Inf(1)
+		b.restAt, b.rest = b.at, b.level
 	}
+}
+
+// slot returns when the bucket will have what n tokens need besides what is reserved. If it can't hold that
+// much at once, that is after the last of the reserved has left.
+func (b *bucket) slot(n float64) instant {
+	if want := b.need(n) + b.reserved; want <= b.full || b.limit.unlimited() {
+		return b.when(want)
+	}
+	at := b.restAt
+	if need := b.need(n); b.rest < need {
+		at = at.after((need - b.rest) / b.rate())
+	}
+	return max(at, b.paused)
 }
 
 // reserve keeps n tokens for a head that is planned to leave at plan.
@@ -89,6 +103,11 @@ func (b *bucket) reserve(n float64, plan instant) {
 	}
 	b.spare = min(b.spare, b.level+b.rate()*plan.seconds(b.at)-b.reserved-b.need(n))
 	b.reserved += n
+	if plan > b.restAt {
+		b.rest = min(b.rest+b.rate()*plan.seconds(b.restAt), b.full)
+		b.restAt = plan
+	}
+	b.rest -= n
 }
 
 // grant lets the lane's head out.
@@ -98,6 +117,7 @@ func (s *Scheduler) grant(l *lane) {
 		n := t.tokens(i)
 		b.take(n)
 		b.spare -= n
+		b.rest -= n
 	}
 	l.turn = s.nextTurn()
 	t.queue.serve(t)

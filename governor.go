@@ -49,52 +49,60 @@ func New(o Options) *Governor {
 
 // Wait returns when the attempt may leave. The error is ctx's when that ends first, or a *[TooLateError] as soon as it is
 // known that the attempt can't leave before its deadline; nothing is spent then. It is [ErrDraws] for an attempt that is malformed.
-func (g *Governor) Wait(ctx context.Context, a Attempt) (Pass, error) {
+func (g *Governor) Wait(ctx context.Context, a Attempt) (p Pass, err error) {
 	if err := ctx.Err(); err != nil {
-		return Pass{}, err
+		return p, err
 	}
 	if !a.Since.IsZero() || !a.Deadline.IsZero() {
-		now := g.now()
-		a.Since, a.Deadline = here(now, a.Since), here(now, a.Deadline)
+		g.translate(&a)
 	}
-	var pass Pass
 	g.mu.Lock()
-	if g.sched.try(g.sched.advanceTo(instant(time.Since(g.base))), &a, &pass) {
-		g.mu.Unlock()
-		return pass, nil
-	}
+	left := g.sched.try(g.sched.advanceTo(instant(time.Since(g.base))), &a, &p)
 	g.mu.Unlock()
-	w, err := g.submit(&a)
+	if !left {
+		err = g.hold(ctx, &a, &p)
+	}
+	return p, err
+}
+
+// translate puts an attempt's times, which may have been read from a message, on the governor's clock: each is as far from its now as it
+// is from the real one.
+func (g *Governor) translate(a *Attempt) {
+	now := g.now()
+	if !a.Since.IsZero() {
+		a.Since = now.Add(time.Until(a.Since))
+	}
+	if !a.Deadline.IsZero() {
+		a.Deadline = now.Add(time.Until(a.Deadline))
+	}
+}
+
+// hold waits. It is apart from Wait, whose frame stays small when there is no need to.
+func (g *Governor) hold(ctx context.Context, a *Attempt, p *Pass) error {
+	w := g.waiter()
+	err := g.submit(&w.ticket, a)
 	if err == nil {
 		select {
 		case <-w.decided:
-			pass, err = w.ticket.Pass()
+			err = w.ticket.pass(p)
 		case <-ctx.Done():
 			err = ctx.Err()
 			g.cancel(w)
 		}
 	}
-	g.release(w)
-	return pass, err
+	w.ticket = Ticket{Owner: w} // keeps nothing alive
+	g.waiters.Put(w)
+	return err
 }
 
 // submit lets the attempt wait.
-func (g *Governor) submit(a *Attempt) (*waiter, error) {
-	w := g.waiter()
+func (g *Governor) submit(t *Ticket, a *Attempt) error {
 	g.mu.Lock()
-	defer g.mu.Unlock()
 	now := g.now()
-	err := g.sched.submit(now, &w.ticket, a)
+	err := g.sched.submit(now, t, a)
 	g.settle(now)
-	return w, err
-}
-
-// here returns a time, which may have been read from a message, on the governor's clock: as far from now as it is from the real now.
-func here(now, t time.Time) time.Time {
-	if t.IsZero() {
-		return t
-	}
-	return now.Add(time.Until(t))
+	g.mu.Unlock()
+	return err
 }
 
 // waiter returns one that isn't used.
@@ -105,11 +113,6 @@ func (g *Governor) waiter() *waiter {
 	w := &waiter{decided: make(chan struct{}, 1)}
 	w.ticket.Owner = w
 	return w
-}
-
-func (g *Governor) release(w *waiter) {
-	w.ticket = Ticket{Owner: w} // keeps nothing alive
-	g.waiters.Put(w)
 }
 
 // cancel takes back what the waiter asked for, or got while its context ended.

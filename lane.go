@@ -87,16 +87,23 @@ func (l *lane) head() *Ticket {
 
 // queue returns the tenant's queue, which may be new.
 func (l *lane) queue(tn *tenant, cl Class) *queue {
-	c := &l.classes[cl]
-	q := c.queues[tn]
-	if q == nil {
-		c.tidy()
-		if c.queues == nil {
-			c.queues = make(map[*tenant]*queue)
-		}
-		q = &queue{lane: l, tenant: tn, class: cl, slot: -1}
-		c.queues[tn] = q
+	if cl != Interactive {
+		cl = Batch
 	}
+	if q := l.classes[cl].queues[tn]; q != nil {
+		return q
+	}
+	return l.newQueue(tn, cl)
+}
+
+func (l *lane) newQueue(tn *tenant, cl Class) *queue {
+	c := &l.classes[cl]
+	c.tidy()
+	if c.queues == nil {
+		c.queues = make(map[*tenant]*queue)
+	}
+	q := &queue{lane: l, tenant: tn, class: cl, slot: -1}
+	c.queues[tn] = q
 	return q
 }
 

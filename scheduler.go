@@ -133,11 +133,7 @@ func (s *Scheduler) submit(now time.Time, t *Ticket, a *Attempt) error {
 	if !a.Deadline.IsZero() {
 		t.deadline = s.relative(now, a.Deadline)
 	}
-	cl := Batch
-	if a.Class == Interactive {
-		cl = Interactive
-	}
-	t.queue = s.lane(&set, len(a.Draws)).queue(s.tenant(a.Tenant), cl)
+	t.queue = s.lane(&set, len(a.Draws)).queue(s.tenant(a.Tenant), a.Class)
 	if err := t.queue.tooLate(t); err != nil {
 		return err
 	}
@@ -275,10 +271,6 @@ func (s *Scheduler) nextTurn() uint64 {
 	return s.turns
 }
 
-func (s *Scheduler) pass(draws []Draw, tn *tenant, submitted, left instant) Pass {
-	return Pass{Draws: draws, Tenant: tn.name, Left: s.time(left), Waited: time.Duration(left - submitted)}
-}
-
 // find looks up the buckets of the draws, and reports whether these are as [ErrDraws] says.
 func (s *Scheduler) find(draws []Draw, set *[MaxDraws]*bucket) bool {
 	if len(draws) == 0 || len(draws) > MaxDraws {
@@ -304,6 +296,10 @@ func (s *Scheduler) bucket(id BucketID) *bucket {
 		b.used = s.now
 		return b
 	}
+	return s.newBucket(id)
+}
+
+func (s *Scheduler) newBucket(id BucketID) *bucket {
 	if f, ok := s.forgotten[id]; ok {
 		return s.open(id, f.limit)
 	}
@@ -332,15 +328,20 @@ func (s *Scheduler) tenant(name string) *tenant {
 	}
 	tn := s.tenants[name]
 	if tn == nil {
-		tn = &tenant{name: name, weight: 1}
-		if s.options.Weight != nil {
-			if w := s.options.Weight(name); w > 0 && w <= math.MaxFloat64 {
-				tn.weight = w
-			}
-		}
-		s.tenants[name] = tn
+		tn = s.newTenant(name)
 	}
 	s.recent = tn
+	return tn
+}
+
+func (s *Scheduler) newTenant(name string) *tenant {
+	tn := &tenant{name: name, weight: 1}
+	if s.options.Weight != nil {
+		if w := s.options.Weight(name); w > 0 && w <= math.MaxFloat64 {
+			tn.weight = w
+		}
+	}
+	s.tenants[name] = tn
 	return tn
 }
 
@@ -361,13 +362,17 @@ func sortDraws(set *[MaxDraws]*bucket, n int) (order uint8) {
 
 // lane returns the lane of the first n buckets of set, which may be new.
 func (s *Scheduler) lane(set *[MaxDraws]*bucket, n int) *lane {
-	l := s.lanes[*set]
-	if l == nil {
-		l = &lane{sched: s, buckets: slices.Clone(set[:n])}
-		s.lanes[*set] = l
-		for _, b := range l.buckets {
-			b.lanes = append(b.lanes, l)
-		}
+	if l := s.lanes[*set]; l != nil {
+		return l
+	}
+	return s.newLane(set, n)
+}
+
+func (s *Scheduler) newLane(set *[MaxDraws]*bucket, n int) *lane {
+	l := &lane{sched: s, buckets: slices.Clone(set[:n])}
+	s.lanes[*set] = l
+	for _, b := range l.buckets {
+		b.lanes = append(b.lanes, l)
 	}
 	return l
 }

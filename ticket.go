@@ -33,12 +33,18 @@ const (
 
 // Pass returns the leave that a ticket got, or the *[TooLateError] for which it did not. It is meaningful from when
 // [Scheduler.Next] returned the ticket until it is submitted again, and may be called without the scheduler's lock.
-func (t *Ticket) Pass() (Pass, error) {
+func (t *Ticket) Pass() (p Pass, err error) {
+	err = t.pass(&p)
+	return p, err
+}
+
+func (t *Ticket) pass(p *Pass) error {
 	if t.err != nil {
-		return Pass{}, t.err
+		return t.err
 	}
-	s := t.queue.lane.sched
-	return s.pass(t.draws, t.queue.tenant, t.submitted, t.left), nil
+	p.Draws, p.Tenant = t.draws, t.queue.tenant.name
+	p.Left, p.Waited = t.queue.lane.sched.time(t.left), t.waited(t.left)
+	return nil
 }
 
 // tokens returns what the ticket takes from the lane's bucket i.
