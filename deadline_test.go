@@ -65,17 +65,17 @@ func TestShedIsHonest(t *testing.T) {
 // TestShedCountsNoStrangers has another tenant ahead whose attempts differ: those before are smaller than the rest, and must not be taken for as large.
 func TestShedCountsNoStrangers(t *testing.T) {
 	now := time.Now()
-	s := NewScheduler(Options{Limit: func(BucketID) Limit { return Limit{Rate: 1, Burst: 9} }})
+	s := NewScheduler(Options{Limit: func(BucketID) Limit { return Limit{Rate: 1, Burst: 100} }})
 	attempt := func(tenant string, a, b float64) Attempt {
 		return Attempt{Draws: []Draw{{id(0), a}, {id(1), b}}, Tenant: tenant}
 	}
-	s.Try(now, attempt("", 9, 9))
+	s.Try(now, attempt("", 100, 100))
+	for range 2 {
+		_ = s.Submit(now, new(Ticket), attempt("me", 9, 9))
+	}
 	sizes := [][2]float64{{9, 1}, {1, 9}, {9, 9}, {9, 9}, {9, 9}, {9, 9}, {9, 9}, {9, 9}}
 	for _, size := range sizes {
 		_ = s.Submit(now, new(Ticket), attempt("other", size[0], size[1]))
-	}
-	for range 2 {
-		_ = s.Submit(now, new(Ticket), attempt("me", 9, 9))
 	}
 	mine := attempt("me", 1, 1)
 	mine.Deadline = now.Add((10 + 18 + 1) * time.Second)
