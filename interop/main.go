@@ -67,7 +67,7 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 		return fmt.Errorf("-run: %w", err)
 	}
 	var chosen []scenario
-	for _, s := range scenarios {
+	for _, s := range scenarios() {
 		if re.MatchString(s.name) {
 			chosen = append(chosen, s)
 		}

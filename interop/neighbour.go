@@ -116,7 +116,7 @@ func (w *world) logged() (row, error) {
 	if err != nil {
 		return row{}, err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	var r row
 	lines := bufio.NewScanner(f)
 	for lines.Scan() {

@@ -10,11 +10,14 @@ import (
 	"time"
 )
 
-var scenarios = []scenario{
-	{"boto3", "600 snapshots by boto3, 10 threads, beside a neighbour: unpaced, then at --share 80%", boto3Scan},
-	{"aws-cli", "40 calls by AWS CLI v2, 4 at a time, on a small bucket: unpaced, then at --share 80%", cliScan},
-	{"hold", "boto3 and AWS CLI v2 held for 150 s: one attempt each, valid signatures", longHold},
-	{"moto", "S3, IAM, KMS, DynamoDB and others by boto3, signatures verified by moto behind the stand-in", motoSignatures},
+// scenarios returns all there are.
+func scenarios() []scenario {
+	return []scenario{
+		{"boto3", "600 snapshots by boto3, 10 threads, beside a neighbour: unpaced, then at --share 80%", boto3Scan},
+		{"aws-cli", "40 calls by AWS CLI v2, 4 at a time, on a small bucket: unpaced, then at --share 80%", cliScan},
+		{"hold", "boto3 and AWS CLI v2 held for 150 s: one attempt each, valid signatures", longHold},
+		{"moto", "S3, IAM, KMS, DynamoDB and others by boto3, signatures verified by moto behind the stand-in", motoSignatures},
+	}
 }
 
 const (

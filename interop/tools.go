@@ -79,7 +79,7 @@ func installPackages(ctx context.Context, packages map[string]string) error {
 
 // installPython returns a virtual environment with these requirements, kept between runs for as long as the file is the same.
 func installPython(ctx context.Context, requirements string) (string, error) {
-	data, err := os.ReadFile(requirements) //nolint:gosec // a file of this repository
+	data, err := os.ReadFile(requirements)
 	if err != nil {
 		return "", err
 	}
@@ -102,7 +102,7 @@ func installPython(ctx context.Context, requirements string) (string, error) {
 
 // do runs a command of the preparation and shows what it prints.
 func do(ctx context.Context, name string, args ...string) error {
-	cmd := exec.CommandContext(ctx, name, args...) //nolint:gosec // the commands are our own
+	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
 	cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
 	if err := cmd.Run(); err != nil {

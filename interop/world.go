@@ -44,10 +44,10 @@ func newWorld(ctx context.Context, t *tools, name string) (*world, error) {
 	}
 	// `ip netns exec` puts this file over /etc/resolv.conf.
 	etc := filepath.Join("/etc/netns", w.netns)
-	if err := os.MkdirAll(etc, 0o755); err != nil { //nolint:gosec // read by resolvers of any user
+	if err := os.MkdirAll(etc, 0o755); err != nil {
 		return nil, err
 	}
-	if err := os.WriteFile(filepath.Join(etc, "resolv.conf"), []byte("nameserver 127.0.0.1\n"), 0o644); err != nil { //nolint:gosec // as above
+	if err := os.WriteFile(filepath.Join(etc, "resolv.conf"), []byte("nameserver 127.0.0.1\n"), 0o644); err != nil {
 		return nil, err
 	}
 	for _, args := range [][]string{{"netns", "add", w.netns}, {"-n", w.netns, "link", "set", "lo", "up"}} {
@@ -70,7 +70,7 @@ func (w *world) close() {
 	for _, p := range w.started {
 		p.stop()
 	}
-	_ = exec.Command("ip", "netns", "delete", w.netns).Run() //nolint:gosec,noctx // also after the context ended
+	_ = exec.CommandContext(context.Background(), "ip", "netns", "delete", w.netns).Run() // also after an interrupt
 	_ = os.RemoveAll(filepath.Join("/etc/netns", w.netns))
 }
 
@@ -87,7 +87,7 @@ func (w *world) logs() string {
 
 // command is a program inside the world. extra is added to the environment of an ordinary user with invented credentials.
 func (w *world) command(ctx context.Context, extra []string, args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, "ip", append([]string{"netns", "exec", w.netns}, args...)...) //nolint:gosec // the commands are our own
+	cmd := exec.CommandContext(ctx, "ip", append([]string{"netns", "exec", w.netns}, args...)...)
 	cmd.Env = append(os.Environ(),
 		"HOME="+w.dir, "AWS_EC2_METADATA_DISABLED=true", "AWS_PAGER=", "AWS_DEFAULT_REGION=us-east-1", "AWS_REGION=us-east-1",
 		"AWS_ACCESS_KEY_ID="+lab.AccessKeyID, "AWS_SECRET_ACCESS_KEY="+lab.SecretAccessKey,
@@ -161,7 +161,7 @@ func (w *world) serveAWS(ctx context.Context, args ...string) (*process, error) 
 		return nil, err
 	}
 	pem, err := waitFor(ctx, func() ([]byte, error) {
-		pem, err := os.ReadFile(ca) //nolint:gosec // our own file
+		pem, err := os.ReadFile(ca)
 		if err == nil && len(pem) == 0 {
 			err = io.ErrUnexpectedEOF
 		}
