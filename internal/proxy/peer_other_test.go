@@ -1,0 +1,7 @@
+//go:build !linux
+
+package proxy
+
+import "testing"
+
+func sameUserKnown(*testing.T) bool { return false }
