@@ -71,35 +71,3 @@ func tell(stderr io.Writer, err error) int {
 	}
 	return 1
 }
-
-// closest returns the name that given is likely meant to be, or an empty string.
-func closest(given string, names []string) string {
-	best, least := "", 1+len(given)/3
-	for _, name := range names {
-		if d := distance(given, name); d <= least {
-			best, least = name, d-1
-		}
-	}
-	return best
-}
-
-// distance is Levenshtein's: how many letters must be put in, taken out or changed.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
-}

@@ -6,6 +6,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/botorate/botorate/internal/config"
 )
 
 func newRoot() *cobra.Command {
@@ -59,7 +61,7 @@ func flagError(cmd *cobra.Command, err error) error {
 	if rest, ok := strings.CutPrefix(err.Error(), "unknown flag: --"); ok {
 		var names []string
 		cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
-		if name := closest(rest, names); name != "" {
+		if name := config.Closest(rest, names); name != "" {
 			hint = fmt.Sprintf("did you mean --%s?", name)
 		}
 	}

@@ -63,18 +63,23 @@ func (e LineErrors) sort() {
 	slices.SortStableFunc(e, func(a, b *LineError) int { return cmp.Compare(a.Line, b.Line) })
 }
 
-// suggest returns `did you mean "share"?` for the nearest of the known words, or nothing if none is near.
+// suggest returns `did you mean "share"?` for the nearest of the known words, or all of them if none is near.
 func suggest(word string, known []string) string {
+	if best := Closest(word, known); best != "" {
+		return fmt.Sprintf("did you mean %q?", best)
+	}
+	return "known here: " + strings.Join(known, ", ")
+}
+
+// Closest returns the known word, in lower case, that word is likely meant to be, or an empty string.
+func Closest(word string, known []string) string {
 	best, distance := "", 1+max(1, len(word)/3)
 	for _, k := range known {
 		if d := levenshtein(strings.ToLower(word), k); d < distance {
 			best, distance = k, d
 		}
 	}
-	if best == "" {
-		return "known here: " + strings.Join(known, ", ")
-	}
-	return fmt.Sprintf("did you mean %q?", best)
+	return best
 }
 
 // levenshtein returns how many letters must be changed, added or removed to make b of a.
