@@ -28,29 +28,29 @@ type attempt struct {
 	msg     []byte     // the head, and the body as far as it was read and kept
 	head    int        // the length of the head in msg
 	body    relay.Body // what is still to come of the body
-	lost    bool       // part of the body was sent and not kept: the attempt can't be sent again
 
-	asked    wire.Request
-	since    time.Time // when the call began
-	until    time.Time // the latest instant at which leaving is of use
-	pass     botorate.Pass
-	rec      report.Attempt
-	observed bool
+	asked wire.Request
+	since time.Time // when the call began
+	until time.Time // the latest instant at which leaving is of use
+	pass  botorate.Pass
+	rec   report.Attempt
 
 	resp       relay.Head
-	answering  bool          // the upstream has begun to answer
-	continued  bool          // the client has got an upstream's 100 Continue
-	resent     bool          // the attempt was sent more than once
 	refusal    []byte        // a throttle that was absorbed, to be passed on if nothing better comes
 	retryAfter time.Duration // what it asked for
-
 	pump       *pump
 	pumpErr    error // what the client did to end the pump
-	pumpFailed bool  // the upstream took no more
+
+	lost       bool // part of the body was sent and not kept: the attempt can't be sent again
+	resent     bool // the attempt was sent more than once
+	answering  bool // the upstream has begun to answer
+	continued  bool // the client has got an upstream's 100 Continue
+	pumpFailed bool // the upstream took no more of the body
+	observed   bool // the attempt's end was told
 }
 
-// exchange serves one attempt, and reports whether the connection can take another.
-func (x *session) exchange(ctx context.Context) (again bool) {
+// receive reads and identifies the next attempt, and reports whether there is one.
+func (x *session) receive(ctx context.Context) bool {
 	raw, err := x.readHead(x.in)
 	if err != nil {
 		if refusable(err) {
@@ -70,15 +70,14 @@ func (x *session) exchange(ctx context.Context) (again bool) {
 		return false
 	}
 	x.identify(ctx)
-	defer x.observe()
-	return x.run(ctx)
+	return true
 }
 
 // begin takes the head over from the reader, whose buffer is needed no more while the attempt waits.
 func (x *session) begin(raw []byte) {
 	msg := x.msg[:0]
-	if cap(msg) > keptMemory {
-		msg = nil
+	if want := len(x.in.Buffered()); cap(msg) > keptMemory || cap(msg) < want {
+		msg = make([]byte, 0, want)
 	}
 	x.attempt = attempt{
 		arrived: time.Now(),
@@ -216,6 +215,12 @@ func (x *session) identify(ctx context.Context) {
 	}
 }
 
+// rest gives up what an attempt does not need while it is held.
+func (x *session) rest() {
+	x.in.Release()
+	x.req.Fields, x.resp.Fields = nil, nil
+}
+
 // observe tells how the attempt ended.
 func (x *session) observe() {
 	if x.observed {
@@ -233,34 +238,41 @@ func (x *session) observe() {
 	}
 }
 
-// run waits for the attempt's turn and sends it, again if AWS throttles it, until there is an answer for the client.
+// run waits for the attempt's turn and sends it, again if AWS throttles it, until there is an answer for the client. It
+// reports whether the connection can take another attempt.
 func (x *session) run(ctx context.Context) (again bool) {
-	for {
-		pass, err := x.s.gov.Wait(&x.hold, botorate.Attempt{
-			Draws: x.rec.Draws, Tenant: x.tenant, Since: x.since, Deadline: x.until,
-		})
-		alive := x.hold.end()
-		var late *botorate.TooLateError
-		switch {
-		case err == nil && alive:
-		case err == nil:
-			x.s.gov.Return(pass)
-			return x.gone()
-		case errors.As(err, &late):
-			return x.tooLate(late.Wait)
-		case !alive:
-			return x.gone()
-		default:
-			return x.fail(500, "BotorateInternalError", "botorate can't pace this request: "+err.Error())
-		}
-		x.pass = pass
-		if done, again := x.send(ctx); done {
-			return again
-		}
-		if !x.hold.sleep(x.backoff()) {
-			return x.gone()
+	for done := false; !done; {
+		err := x.wait()
+		if !x.hold.end() || err != nil {
+			done, again = true, x.notLeft(err)
+		} else if done, again = x.send(ctx); !done && !x.hold.sleep(x.backoff()) {
+			done, again = true, x.gone()
 		}
 	}
+	x.observe()
+	return again
+}
+
+func (x *session) wait() (err error) {
+	x.pass, err = x.s.gov.Wait(&x.hold, botorate.Attempt{
+		Draws: x.rec.Draws, Tenant: x.tenant, Since: x.since, Deadline: x.until,
+	})
+	return err
+}
+
+// notLeft ends an attempt that did not leave, because of the governor's error or, without one, since its client left.
+func (x *session) notLeft(err error) (again bool) {
+	var late *botorate.TooLateError
+	switch {
+	case err == nil:
+		x.s.gov.Return(x.pass)
+		return x.gone()
+	case errors.As(err, &late):
+		return x.tooLate(late.Wait)
+	case x.hold.Err() != nil || errors.Is(err, errGone):
+		return x.gone()
+	}
+	return x.fail(500, "BotorateInternalError", "botorate can't pace this request: "+err.Error())
 }
 
 // backoff is the least time before an absorbed throttle is sent again, should the governor know no better.

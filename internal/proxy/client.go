@@ -26,14 +26,16 @@ const recordHandshake = 0x16
 
 // A client is one connection to the proxy's port.
 type client struct {
-	s     *Server
-	raw   net.Conn
-	plain *relay.Reader // of raw, until the tunnel begins
+	s        *Server
+	raw      net.Conn
+	plain    *relay.Reader // of raw, until the tunnel begins
+	watchman *watchman
 
 	tenant string
 	state  atomic.Int32
 	last   atomic.Bool              // the attempt in flight is the last one
 	up     atomic.Pointer[upstream] // where the attempt in flight was sent
+	watch  watch                    // what the attempt in flight waits for
 }
 
 // A client's states. Only an idle one can be closed without harm.
@@ -57,6 +59,7 @@ func (c *client) abort() {
 	if up := c.up.Load(); up != nil {
 		up.close()
 	}
+	c.watch.abandon()
 }
 
 // await waits for the first byte of a message, during which the connection may be closed.
@@ -91,15 +94,16 @@ func (c *client) readHead(in *relay.Reader) ([]byte, error) {
 	return in.PeekHead()
 }
 
-// serve answers requests to the proxy itself until one of them makes the connection a tunnel.
-func (c *client) serve(ctx context.Context) {
+// serve answers requests to the proxy itself until one of them makes the connection a tunnel. It returns a session when
+// the tunnel is to be intercepted.
+func (c *client) serve(ctx context.Context) *session {
 	for {
 		if c.await(c.plain) != nil {
-			return
+			return nil
 		}
 		if c.plain.Buffered()[0] == recordHandshake {
 			c.hintTLS()
-			return
+			return nil
 		}
 		raw, err := c.readHead(c.plain)
 		var head relay.Head
@@ -110,10 +114,10 @@ func (c *client) serve(ctx context.Context) {
 			if refusable(err) {
 				c.answer("400 Bad Request", "", "botorate: "+err.Error())
 			}
-			return
+			return nil
 		}
-		if !c.request(ctx, &head) {
-			return
+		if x, again := c.request(ctx, &head); !again {
+			return x
 		}
 	}
 }
@@ -132,33 +136,32 @@ func refusable(err error) bool {
 	return errors.As(err, &bad) || errors.Is(err, relay.ErrHeadTooLarge)
 }
 
-// request handles one request to the proxy itself, and reports whether another can follow.
-func (c *client) request(ctx context.Context, head *relay.Head) (again bool) {
+// request handles one request to the proxy itself, and reports whether another can follow. If not, it may be followed by a session.
+func (c *client) request(ctx context.Context, head *relay.Head) (x *session, again bool) {
 	target := string(head.Target)
 	if string(head.Method) != "CONNECT" && strings.HasPrefix(target, "/") {
 		c.page(target)
-		return false
+		return nil, false
 	}
 	tenant, ok := c.authenticate(string(head.Get("Proxy-Authorization")))
 	if !ok {
 		again = !head.Close && !head.HasBody()
 		c.plain.Discard(len(head.Raw))
 		c.demandCredentials(again)
-		return again
+		return nil, again
 	}
 	c.tenant = tenant
 	if string(head.Method) != "CONNECT" {
 		c.answer("403 Forbidden", "", "botorate carries HTTPS by CONNECT only. Set HTTPS_PROXY to this proxy and leave HTTP_PROXY as it was.")
-		return false
+		return nil, false
 	}
 	to, err := parseAuthority(target)
 	if err != nil {
 		c.answer("400 Bad Request", "", "botorate: "+err.Error())
-		return false
+		return nil, false
 	}
 	c.plain.Discard(len(head.Raw))
-	c.connect(ctx, to)
-	return false
+	return c.connect(ctx, to), false
 }
 
 // page says what this is to somebody who opens the proxy's address in a browser.
@@ -221,14 +224,14 @@ func isHostName(s string) bool {
 func clip(s string) string { return s[:min(len(s), 80)] }
 
 // connect opens the way to the target: an interception if it is an AWS API, else a tunnel.
-func (c *client) connect(ctx context.Context, to target) {
+func (c *client) connect(ctx context.Context, to target) *session {
 	intercepted := to.port == 443 && wire.Intercepted(to.host) && (c.s.Bypass == nil || !c.s.Bypass(to.host))
 	if c.s.Opened != nil {
 		c.s.Opened(to.host, intercepted)
 	}
 	if intercepted {
-		c.intercept(ctx, to)
-	} else {
-		c.tunnel(ctx, to)
+		return c.intercept(ctx, to)
 	}
+	c.tunnel(ctx, to)
+	return nil
 }

@@ -191,7 +191,7 @@ func TestParentProxyFails(t *testing.T) {
 		want   string
 	}{
 		"wrong credentials": {func(*world) string { return "http://corp:wrong@" + startParent(t, nil, nil, asked) }, "407"},
-		"none there":        {func(*world) string { return "http://corp:wrong@127.0.0.1:1" }, "refused"},
+		"none there":        {func(*world) string { return "http://corp:wrong@" + closedPort(t) }, "refused"},
 		"unknown scheme":    {func(*world) string { return "socks5://127.0.0.1:1" }, "socks5"},
 		"ourselves":         {func(w *world) string { return "http://" + w.addr }, "botorate itself"},
 	} {
@@ -208,6 +208,17 @@ func TestParentProxyFails(t *testing.T) {
 			}
 		})
 	}
+}
+
+// closedPort is an address at which nobody listens any more.
+func closedPort(t *testing.T) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	return ln.Addr().String()
 }
 
 func TestPoolIsBounded(t *testing.T) {

@@ -15,20 +15,20 @@ const (
 	tcpClosing   = 11
 )
 
-// hungUp reports whether the other side has closed the connection, though bytes that it sent before may still be unread.
-func hungUp(c net.Conn) bool {
+// peerClosed reports whether the other side has closed the connection, though bytes that it sent before may still be unread.
+// known tells whether the system could be asked.
+func peerClosed(c net.Conn) (gone, known bool) {
 	t, ok := c.(syscall.Conn)
 	if !ok {
-		return false
+		return false, false
 	}
 	conn, err := t.SyscallConn()
 	if err != nil {
-		return true
+		return true, true
 	}
-	gone := false
 	err = conn.Control(func(fd uintptr) {
 		info, err := unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO)
-		if err != nil {
+		if known = err == nil; !known {
 			return
 		}
 		switch info.State {
@@ -36,5 +36,8 @@ func hungUp(c net.Conn) bool {
 			gone = true
 		}
 	})
-	return gone || err != nil
+	if err != nil { // we have closed it
+		return true, true
+	}
+	return gone, known
 }

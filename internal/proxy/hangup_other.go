@@ -4,5 +4,5 @@ package proxy
 
 import "net"
 
-// hungUp can't be told here while bytes are unread.
-func hungUp(net.Conn) bool { return false }
+// peerClosed can't be told here without reading.
+func peerClosed(net.Conn) (gone, known bool) { return false, false }

@@ -96,7 +96,11 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	defer cut()
 	defer context.AfterFunc(ctx, func() { _ = ln.Close() })()
 
-	crowd := crowd{clients: map[*client]struct{}{}}
+	crowd := crowd{clients: map[*client]struct{}{}, watchman: newWatchman()}
+	watched, unwatch := make(chan struct{}), sync.WaitGroup{}
+	unwatch.Go(func() { crowd.watchman.run(watched) })
+	defer unwatch.Wait()
+	defer close(watched)
 	err := s.accept(ctx, work, ln, &crowd)
 	_ = ln.Close()
 	grace := s.Grace
@@ -118,7 +122,7 @@ func (s *Server) accept(ctx, work context.Context, ln net.Listener, crowd *crowd
 		switch {
 		case err == nil:
 			pause = 0
-			c := &client{s: s, raw: raw, plain: relay.NewReader(raw, &s.buffers)}
+			c := &client{s: s, raw: raw, plain: relay.NewReader(raw, &s.buffers), watchman: crowd.watchman}
 			crowd.wait.Go(func() { s.serveClient(work, c, crowd) })
 			continue
 		case ctx.Err() != nil:
@@ -137,14 +141,24 @@ func (s *Server) accept(ctx, work context.Context, ln net.Listener, crowd *crowd
 }
 
 // serveClient serves one connection. What goes wrong in it is the end of that connection, not of the others.
+//
+// Attempts are served by a goroutine of their own, which begins after the TLS handshake: that takes a deep stack, and stacks
+// are a third of what held attempts take in memory.
 func (s *Server) serveClient(ctx context.Context, c *client, crowd *crowd) {
-	defer func() { _ = c.raw.Close() }()
+	var x *session
+	defer func() {
+		if x == nil {
+			crowd.leave(c)
+			_ = c.raw.Close()
+		}
+	}()
 	defer s.recovered()
 	if !crowd.enter(c) {
 		return
 	}
-	defer crowd.leave(c)
-	c.serve(ctx)
+	if x = c.serve(ctx); x != nil {
+		x.start(ctx, crowd)
+	}
 }
 
 // recovered ends a panic. The value of a panic can hold a request's bytes, so only the runtime's own are told.
@@ -163,7 +177,8 @@ func (s *Server) recovered() {
 
 // A crowd is the clients of one Serve.
 type crowd struct {
-	wait sync.WaitGroup
+	wait     sync.WaitGroup
+	watchman *watchman
 
 	mu       sync.Mutex
 	clients  map[*client]struct{}

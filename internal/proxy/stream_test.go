@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	goOn      = "HTTP/1.1 100 Continue\r\n\r\n"
+	goOn      = interimText
 	forbidden = "HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno"
 	slowDown  = "HTTP/1.1 503 Slow Down\r\nContent-Type: application/xml\r\nContent-Length: 37\r\n\r\n<Error><Code>SlowDown</Code></Error>\n"
 	expectPut = "PUT /k HTTP/1.1\r\nHost: " + s3Host + "\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n"

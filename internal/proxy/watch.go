@@ -4,148 +4,224 @@ import (
 	"context"
 	"errors"
 	"os"
+	"sync"
 	"time"
 )
 
 // errGone is the end of an attempt whose client hung up.
 var errGone = errors.New("the client hung up")
 
-// watchPoll is how often a client is looked at whose hang-up can't be read, because bytes that it sent before are unread.
-const watchPoll = time.Second
+const (
+	watchEvery   = time.Second      // how often the watched clients are looked at
+	watchPeek    = time.Millisecond // how long one look may take where the system can't be asked
+	interimWrite = 2 * time.Second  // how long an interim answer may take to be written
+	interimText  = "HTTP/1.1 100 Continue\r\n\r\n"
+)
 
-// A watch waits for the client's hang-up while the session does something else than read. It reads one byte at most,
-// which the next attempt finds, and holds no buffer. The zero value is a watch that does not run.
+// A watchman looks after the clients that wait for something: whether they are still there, and whether they need a sign of
+// life. One goroutine does it for all, since a second one for each would be a third of what a held attempt takes in memory.
+type watchman struct {
+	mu      sync.Mutex
+	watched map[*watch]struct{}
+	wake    chan struct{} // holds one token when somebody came to be watched
+}
+
+func newWatchman() *watchman {
+	return &watchman{watched: map[*watch]struct{}{}, wake: make(chan struct{}, 1)}
+}
+
+// run does the rounds until done.
+func (m *watchman) run(done <-chan struct{}) {
+	for {
+		select {
+		case <-done:
+			return
+		case <-m.wake:
+		}
+		m.rounds(done)
+	}
+}
+
+// rounds goes on while anybody is watched.
+func (m *watchman) rounds(done <-chan struct{}) {
+	tick := time.NewTicker(watchEvery)
+	defer tick.Stop()
+	for all := m.all(nil); len(all) > 0; all = m.all(all[:0]) {
+		select {
+		case <-done:
+			return
+		case now := <-tick.C:
+			for i, w := range all {
+				w.look(now)
+				all[i] = nil
+			}
+		}
+	}
+}
+
+func (m *watchman) all(into []*watch) []*watch {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for w := range m.watched {
+		into = append(into, w)
+	}
+	return into
+}
+
+func (m *watchman) add(w *watch) {
+	m.mu.Lock()
+	m.watched[w] = struct{}{}
+	m.mu.Unlock()
+	select {
+	case m.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (m *watchman) remove(w *watch) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.watched, w)
+}
+
+// A watch is a session's place with the watchman. While it is on, nobody else may read from the client.
 type watch struct {
-	x       *session
-	gone    func()    // told of the hang-up, once
+	x *session
+
+	mu      sync.Mutex
+	on      bool
+	left    bool      // the client hung up, in this watch or the last
 	interim time.Time // when the next interim answer is due; zero for none
-
-	stopper
-	stop  chan struct{} // nil unless running
-	ended chan struct{}
-	left  bool // the client hung up; read it only after end
+	gone    func()    // told once of the hang-up
 }
 
-// running reports whether the watch was started and not stopped.
-func (w *watch) running() bool { return w.stop != nil }
+// running reports whether the watch is on. Only the session's own goroutine turns it on and off.
+func (w *watch) running() bool { return w.on }
 
-// start begins to watch. Until [watch.end] nobody else may read from the client, nor write to it if interim is not zero.
+// start turns the watch on. With an interim answer due, nobody else may write to the client.
 func (w *watch) start(interim time.Time, gone func()) {
-	w.gone, w.interim, w.stopping, w.left = gone, interim, false, false
-	w.stop, w.ended = make(chan struct{}), make(chan struct{})
-	go w.run()
+	w.mu.Lock()
+	w.on, w.left, w.interim, w.gone = true, false, interim, gone
+	w.mu.Unlock()
+	w.x.watchman.add(w)
 }
 
-// end stops the watch and waits for it.
+// end turns the watch off, if it is on, with a last look at the client.
 func (w *watch) end() {
-	if !w.running() {
+	if !w.on {
 		return
 	}
-	close(w.stop)
-	w.stopReads(w.x.raw)
-	<-w.ended
-	w.stop = nil
-	_ = w.x.raw.SetReadDeadline(time.Time{}) // as above
+	w.x.watchman.remove(w)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.left = w.left || w.x.hungUp()
+	w.on, w.gone = false, nil
+	_ = w.x.raw.SetReadDeadline(time.Time{}) // a failure is a closed connection, as the next read finds out
 }
 
-func (w *watch) run() {
-	defer close(w.ended)
-	defer w.x.s.recovered()
-	if w.hangUp() {
-		w.left = true
-		w.gone()
+// look finds out whether the client is there, and sends it what is due.
+func (w *watch) look(now time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.on || w.left {
+		return
+	}
+	gone := w.x.hungUp()
+	if !gone && !w.interim.IsZero() && !now.Before(w.interim) {
+		w.interim = now.Add(interimEvery)
+		gone = w.x.sendInterim(now) != nil
+	}
+	if gone {
+		w.leaveLocked()
 	}
 }
 
-// hangUp waits until the watch is stopped, or reports that the client hung up.
-func (w *watch) hangUp() bool {
-	for len(w.x.in.Buffered()) == 0 {
-		if !w.readUntil(w.x.raw, w.interim) {
-			return !w.isStopping()
-		}
-		err := w.x.in.Await()
-		if isTimeout(err) {
-			if w.isStopping() {
-				return false
-			}
-			err = w.sendInterim()
-		}
-		if err != nil {
-			return true
-		}
+// abandon ends what the session waits for, as if the client had hung up.
+func (w *watch) abandon() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.on && !w.left {
+		w.leaveLocked()
 	}
-	return w.poll()
+}
+
+func (w *watch) leaveLocked() {
+	w.left = true
+	w.gone()
+}
+
+// hungUp reports whether the client has sent its last byte. Where the system can't tell, one byte is awaited for a moment; the
+// next attempt finds it.
+func (x *session) hungUp() bool {
+	if gone, known := peerClosed(bottom(x.raw)); known {
+		return gone
+	}
+	if len(x.in.Buffered()) > 0 {
+		return false
+	}
+	if x.raw.SetReadDeadline(time.Now().Add(watchPeek)) != nil {
+		return true
+	}
+	err := x.in.Await()
+	return err != nil && !isTimeout(err)
+}
+
+// sendInterim keeps a client alive that begins to wait anew after it.
+func (x *session) sendInterim(now time.Time) error {
+	if err := x.raw.SetWriteDeadline(now.Add(interimWrite)); err != nil {
+		return err
+	}
+	if _, err := x.conn.Write([]byte(interimText)); err != nil {
+		return err
+	}
+	return x.raw.SetWriteDeadline(time.Time{})
 }
 
 func isTimeout(err error) bool { return errors.Is(err, os.ErrDeadlineExceeded) }
-
-// sendInterim keeps a client alive that starts to wait anew after it.
-func (w *watch) sendInterim() error {
-	const answer = "HTTP/1.1 100 Continue\r\n\r\n"
-	if err := w.x.raw.SetWriteDeadline(time.Now().Add(headTimeout)); err != nil {
-		return err
-	}
-	if _, err := w.x.conn.Write([]byte(answer)); err != nil {
-		return err
-	}
-	w.interim = time.Now().Add(interimEvery)
-	return w.x.raw.SetWriteDeadline(time.Time{})
-}
-
-// poll looks at the connection's state from time to time: what can be read is no end.
-func (w *watch) poll() bool {
-	tick := time.NewTicker(watchPoll)
-	defer tick.Stop()
-	for {
-		select {
-		case <-w.stop:
-			return false
-		case now := <-tick.C:
-			if hungUp(bottom(w.x.raw)) || !w.interim.IsZero() && !now.Before(w.interim) && w.sendInterim() != nil {
-				return true
-			}
-		}
-	}
-}
 
 // A hold is the context of an attempt's wait. It costs nothing until somebody asks for Done, which the governor does when
 // the attempt really has to wait: then the client begins to be watched, and the context ends when it hangs up.
 type hold struct {
 	x       *session
-	work    context.Context //nolint:containedctx // a hold is a context itself, and this is its parent
-	interim time.Time       // when the next interim answer is due; zero for none
-	held    time.Duration   // by the waits that ended
+	work    func() error  // why nothing can be waited for any more; nil while it can
+	interim time.Time     // when the next interim answer is due; zero for none
+	held    time.Duration // by the waits that ended
 
-	began  time.Time       // zero while not held
-	ctx    context.Context //nolint:containedctx // as above
-	cancel context.CancelCauseFunc
+	began time.Time // zero while not held
+	done  chan struct{}
 }
 
 // reset prepares the hold of the next attempt.
 func (h *hold) reset(work context.Context, interim time.Time) {
-	h.work, h.interim, h.held = work, interim, 0
+	h.work, h.interim, h.held = work.Err, interim, 0
 }
 
 // Done begins the hold.
 func (h *hold) Done() <-chan struct{} {
-	if h.began.IsZero() {
-		h.began = time.Now()
-		h.ctx, h.cancel = context.WithCancelCause(h.work)
-		cancel := h.cancel
-		h.x.watch.start(h.interim, func() { cancel(errGone) })
-		if h.x.s.Holding != nil {
-			h.x.s.Holding(1)
-		}
+	if !h.began.IsZero() {
+		return h.done
 	}
-	return h.ctx.Done()
+	h.began = time.Now()
+	done := make(chan struct{})
+	h.done = done
+	h.x.rest()
+	h.x.watch.start(h.interim, func() { close(done) })
+	if h.x.s.Holding != nil {
+		h.x.s.Holding(1)
+	}
+	return done
 }
 
 // Err returns why the wait is over, nil while it is not.
 func (h *hold) Err() error {
-	if h.ctx == nil {
-		return h.work.Err()
+	if !h.began.IsZero() {
+		select {
+		case <-h.done:
+			return errGone
+		default:
+		}
 	}
-	return h.ctx.Err()
+	return h.work()
 }
 
 // Deadline is never known: a wait's deadline is the attempt's own.
@@ -157,19 +233,17 @@ func (*hold) Value(any) any { return nil }
 // end ends the hold, if it began, and reports whether the attempt may still leave.
 func (h *hold) end() (alive bool) {
 	if h.began.IsZero() {
-		return h.work.Err() == nil
+		return h.work() == nil
 	}
 	w := &h.x.watch
 	w.end()
 	h.interim = w.interim
 	h.held += time.Since(h.began)
-	alive = h.ctx.Err() == nil
-	h.cancel(nil)
-	h.began, h.ctx, h.cancel = time.Time{}, nil, nil
+	h.began, h.done = time.Time{}, nil
 	if h.x.s.Holding != nil {
 		h.x.s.Holding(-1)
 	}
-	return alive
+	return !w.left && h.work() == nil
 }
 
 // sleep holds the attempt for d. It reports false at once when the client hangs up.

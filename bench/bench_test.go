@@ -1,0 +1,286 @@
+// Package bench compares botorate's proxy with goproxy and with no proxy at all. It has nothing but tests.
+package bench
+
+import (
+	"bufio"
+	"crypto/tls"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// request is a signed POST as boto3 sends it, 1.9 KB with its session token; response has 0.4 KB.
+var (
+	request  = makeRequest()
+	response = makeResponse()
+)
+
+func makeRequest() []byte {
+	const body = "Action=DescribeSnapshotAttribute&Version=2016-11-15&Attribute=createVolumePermission&SnapshotId=snap-0123456789abcdef0"
+	day := time.Now().UTC().Format("20060102")
+	return fmt.Appendf(nil, "POST / HTTP/1.1\r\nHost: %s\r\nAccept-Encoding: identity\r\n"+
+		"Content-Type: application/x-www-form-urlencoded; charset=utf-8\r\n"+
+		"User-Agent: Boto3/1.43.11 md/Botocore#1.43.11 ua/2.1 os/linux#6.1 md/arch#x86_64 lang/python#3.12.3 md/pyimpl#CPython cfg/retry-mode#standard\r\n"+
+		"X-Amz-Date: %sT%sZ\r\nX-Amz-Security-Token: %s\r\n"+
+		"Authorization: AWS4-HMAC-SHA256 Credential=ASIAQEXAMPLEEXAMPLE2/%s/us-east-1/ec2/aws4_request, "+
+		"SignedHeaders=amz-sdk-invocation-id;amz-sdk-request;content-type;host;x-amz-date;x-amz-security-token, Signature=%s\r\n"+
+		"amz-sdk-invocation-id: 3ba8b0c4-3c3f-4a0b-9a3e-0d6e6a1c2b7f\r\namz-sdk-request: attempt=1; max=3\r\nContent-Length: %d\r\n\r\n%s",
+		host, day, time.Now().UTC().Format("150405"), strings.Repeat("IQoJb3JpZ2luX2VjEXAMPLE/", 38), day, strings.Repeat("0a1b2c3d", 8), len(body), body)
+}
+
+func makeResponse() []byte {
+	const body = `<?xml version="1.0" encoding="UTF-8"?><DescribeSnapshotAttributeResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/">` +
+		`<requestId>1</requestId><snapshotId>snap-0123456789abcdef0</snapshotId><createVolumePermission/></DescribeSnapshotAttributeResponse>`
+	return fmt.Appendf(nil, "HTTP/1.1 200 OK\r\nx-amzn-RequestId: 1\r\nContent-Type: text/xml;charset=UTF-8\r\n"+
+		"Content-Length: %d\r\nDate: Mon, 23 Nov 2026 12:00:00 GMT\r\nServer: AmazonEC2\r\n\r\n%s", len(body), body)
+}
+
+// A part is a process of the comparison.
+type part struct {
+	hello
+	in  io.Writer
+	out *json.Decoder
+}
+
+func start(tb testing.TB, role string, s settings) *part {
+	tb.Helper()
+	cmd := exec.CommandContext(tb.Context(), os.Args[0])
+	cmd.Env = append(os.Environ(), roleVariable+"="+role)
+	cmd.Stderr = os.Stderr
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		_ = in.Close() // which ends it
+		_ = cmd.Wait()
+	})
+	p := &part{in: in, out: json.NewDecoder(bufio.NewReader(out))}
+	if err := json.NewEncoder(in).Encode(s); err != nil {
+		tb.Fatal(err)
+	}
+	if err := p.out.Decode(&p.hello); err != nil {
+		tb.Fatal(err)
+	}
+	return p
+}
+
+func (p *part) usage(tb testing.TB, how string) (u usage) {
+	tb.Helper()
+	if _, err := fmt.Fprintln(p.in, how); err != nil {
+		tb.Fatal(err)
+	}
+	if err := p.out.Decode(&u); err != nil {
+		tb.Fatal(err)
+	}
+	return u
+}
+
+// A way is one of the ways to the upstream.
+type way struct {
+	name  string
+	proxy *part // nil for none
+	aws   *part
+}
+
+func ways(tb testing.TB) []way {
+	tb.Helper()
+	aws := start(tb, "aws", settings{})
+	s := settings{AWS: aws.Addr, RootPEM: aws.RootPEM}
+	return []way{
+		{"direct", nil, aws},
+		{"botorate", start(tb, "botorate", s), aws},
+		{"goproxy", start(tb, "goproxy", s), aws},
+	}
+}
+
+// open returns a TLS connection to the upstream, or to who speaks for it.
+func (w way) open(tb testing.TB) *tls.Conn {
+	tb.Helper()
+	to := w.aws
+	if w.proxy != nil {
+		to = w.proxy
+	}
+	c, err := net.Dial("tcp", to.Addr)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { _ = c.Close() })
+	if w.proxy != nil {
+		fmt.Fprintf(c, "CONNECT %s:443 HTTP/1.1\r\nHost: %s:443\r\n\r\n", host, host)
+		answer := make([]byte, 0, 256)
+		for one := make([]byte, 1); !strings.HasSuffix(string(answer), "\r\n\r\n"); answer = append(answer, one[0]) {
+			if _, err := c.Read(one); err != nil {
+				tb.Fatalf("%s: CONNECT: %v after %q", w.name, err, answer)
+			}
+		}
+		if !strings.Contains(string(answer), " 200 ") {
+			tb.Fatalf("%s: CONNECT answered %q", w.name, answer)
+		}
+	}
+	t := tls.Client(c, &tls.Config{ServerName: host, RootCAs: pool(to.RootPEM)})
+	if err := t.Handshake(); err != nil {
+		tb.Fatal(err)
+	}
+	return t
+}
+
+// roundTrip sends the request and reads the answer into buf.
+func roundTrip(c net.Conn, buf []byte) error {
+	if _, err := c.Write(request); err != nil {
+		return err
+	}
+	for n := 0; ; {
+		k, err := c.Read(buf[n:])
+		if err != nil {
+			return err
+		}
+		if n += k; messageSize(buf[:n]) == n {
+			if !strings.HasPrefix(string(buf[:n]), "HTTP/1.1 200 ") {
+				return fmt.Errorf("answered %q", buf[:n])
+			}
+			return nil
+		}
+	}
+}
+
+// A run is what the rounds of one way measured.
+type run struct {
+	rate, cpu, allocs []float64 // requests a second; of the proxy per request: µs and allocations
+	latency           []time.Duration
+}
+
+// measure lets clients send for a while, each on its own connection.
+func (w way) measure(tb testing.TB, conns []*tls.Conn, d time.Duration, r *run) {
+	tb.Helper()
+	var before usage
+	if w.proxy != nil {
+		before = w.proxy.usage(tb, "usage")
+	}
+	took := make([][]time.Duration, len(conns))
+	var wait sync.WaitGroup
+	begin := time.Now()
+	for i, c := range conns {
+		wait.Go(func() {
+			buf := make([]byte, 16<<10)
+			for last := time.Now(); last.Sub(begin) < d; {
+				if err := roundTrip(c, buf); err != nil {
+					tb.Error(err)
+					return
+				}
+				now := time.Now()
+				took[i] = append(took[i], now.Sub(last))
+				last = now
+			}
+		})
+	}
+	wait.Wait()
+	all := slices.Concat(took...)
+	n := float64(len(all))
+	r.rate = append(r.rate, n/time.Since(begin).Seconds())
+	r.latency = append(r.latency, all...)
+	if w.proxy != nil {
+		after := w.proxy.usage(tb, "usage")
+		r.cpu = append(r.cpu, float64((after.CPU-before.CPU).Microseconds())/n)
+		r.allocs = append(r.allocs, float64(after.Mallocs-before.Mallocs)/n)
+	}
+}
+
+func median[T ~float64 | ~int64](v []T) T {
+	if len(v) == 0 {
+		return 0
+	}
+	v = slices.Sorted(slices.Values(v))
+	return v[len(v)/2]
+}
+
+// BenchmarkKeepAlive compares the ways at 1 and at 50 clients in interleaved rounds of half a second, and prints medians.
+func BenchmarkKeepAlive(b *testing.B) {
+	for _, clients := range []int{1, 50} {
+		b.Run(fmt.Sprintf("clients=%d", clients), func(b *testing.B) {
+			all := ways(b)
+			conns := make([][]*tls.Conn, len(all))
+			for i, w := range all {
+				for range clients {
+					conns[i] = append(conns[i], w.open(b))
+				}
+				w.measure(b, conns[i], 200*time.Millisecond, new(run)) // to warm up
+			}
+			runs := make([]run, len(all))
+			for b.Loop() {
+				for i, w := range all {
+					w.measure(b, conns[i], 500*time.Millisecond, &runs[i])
+				}
+			}
+			b.ReportMetric(0, "ns/op")
+			for i, w := range all {
+				r := &runs[i]
+				b.ReportMetric(median(r.rate), w.name+"-req/s")
+				b.ReportMetric(float64(median(r.latency).Microseconds()), w.name+"-p50-µs")
+				if w.proxy != nil {
+					b.ReportMetric(median(r.cpu), w.name+"-cpu-µs/req")
+					b.ReportMetric(median(r.allocs), w.name+"-allocs/req")
+				}
+			}
+			b.ReportMetric(median(runs[1].rate)/median(runs[2].rate), "×goproxy")
+		})
+	}
+}
+
+// BenchmarkConnect compares what a new client costs that sends one request, as each `aws` command does.
+func BenchmarkConnect(b *testing.B) {
+	for _, w := range ways(b) {
+		b.Run(w.name, func(b *testing.B) {
+			buf := make([]byte, 16<<10)
+			for b.Loop() {
+				c := w.open(b)
+				if err := roundTrip(c, buf); err != nil {
+					b.Fatal(err)
+				}
+				_ = c.Close()
+			}
+		})
+	}
+}
+
+// TestHeldMemory holds 10,000 attempts at once and says what that takes. It must stay within 200 MB.
+func TestHeldMemory(t *testing.T) {
+	const attempts, most = 10_000, 200 << 20
+	aws := start(t, "aws", settings{})
+	p := start(t, "botorate-held", settings{AWS: aws.Addr, RootPEM: aws.RootPEM})
+	w := way{"botorate", p, aws}
+	idle := p.usage(t, "usage").RSS
+	peak := 0
+	for i := range attempts {
+		c := w.open(t)
+		if _, err := c.Write(request); err != nil {
+			t.Fatal(err)
+		}
+		if i%500 == 499 {
+			peak = max(peak, p.usage(t, "usage").RSS)
+		}
+	}
+	time.Sleep(time.Second) // for the last ones to be read
+	held := p.usage(t, "usage").RSS
+	collected := p.usage(t, "gc").RSS
+	t.Logf("%d attempts held: %d MB resident (%d MB at most on the way, %d MB after a collection), %d MB without; %.1f KB each",
+		attempts, held>>20, peak>>20, collected>>20, idle>>20, float64(held-idle)/attempts/1024)
+	if max(held, peak) > most {
+		t.Errorf("that is more than %d MB", most>>20)
+	}
+}
