@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -48,7 +49,7 @@ botorate run -- env -u AWS_CA_BUNDLE rclone …`,
 	flags := cmd.Flags()
 	flags.SetInterspersed(false)
 	flags.StringVar(&f.share, "share", "", "use this `PART` of each quota, such as 80% (default 50%)")
-	flags.StringArrayVar(&f.limits, "limit", nil, "pace `MATCH=RATE`: ec2, iam:Get* or * to 100ms, 10/s or 600/m[,burst=N]; repeatable")
+	flags.StringArrayVar(&f.limits, "limit", nil, "pace `MATCH=RATE`, per account and Region: ec2, iam:Get* or * to 100ms, 10/s or 600/m[,burst=N]; repeatable")
 	flags.StringVar(&f.config, "config", "", "read shares and limits from `FILE` (YAML); flags win")
 	flags.StringVar(&f.report, "report", "", "write the summary as JSON to `FILE`")
 	flags.DurationVar(&f.hold, "hold", 0, "hold no request longer than this `DURATION`, such as 20s (default: what its client bears)")
@@ -79,7 +80,7 @@ func (f *runFlags) run(cmd *cobra.Command, args []string) error {
 		return err
 	}
 	c := &daemon.Command{
-		Args: args, Environ: os.Environ(), Policy: policy, Tenant: tenant, Hold: s.Hold, DoNotIntercept: s.DoNotIntercept,
+		Args: args, Environ: os.Environ(), Policy: policy, Rules: s.Rules, Tenant: tenant, Hold: s.Hold, DoNotIntercept: s.DoNotIntercept,
 		Report: s.Report, Quiet: s.Quiet != nil && *s.Quiet,
 		Stdin: cmd.InOrStdin(), Stdout: cmd.OutOrStdout(), Stderr: cmd.ErrOrStderr(),
 	}
@@ -94,13 +95,18 @@ func (f *runFlags) run(cmd *cobra.Command, args []string) error {
 	return err
 }
 
+// maxName is the longest name of a run.
+const maxName = 64
+
 // tenantName returns what the run is called: it is a proxy's user name, too, which not every client can spell with any letter.
+// A program's name is made to fit; one that the user chose must.
 func tenantName(name, program string) (string, error) {
 	if name == "" {
 		name = strings.Map(tenantLetter, strings.TrimSuffix(filepath.Base(program), ".exe"))
+		return cmp.Or(name[:min(len(name), maxName)], "run"), nil
 	}
-	if name == "" || len(name) > 64 || strings.Map(tenantLetter, name) != name {
-		return "", &usageError{fmt.Errorf("name %q: not a name", name), "say up to 64 letters, digits, dots, dashes and underscores"}
+	if len(name) > maxName || strings.Map(tenantLetter, name) != name {
+		return "", &usageError{fmt.Errorf("name %q: not a name", name), fmt.Sprintf("say up to %d letters, digits, dots, dashes and underscores", maxName)}
 	}
 	return name, nil
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 
 	"github.com/spf13/cobra"
 
@@ -22,12 +23,27 @@ func (f *runFlags) settings(cmd *cobra.Command) (config.File, error) {
 	}
 	file, err := config.Load(f.config)
 	if err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
-			err = &hintError{err, "name the file with --config, or leave the flag out: a share of 50 % is the default"}
-		}
-		return config.File{}, fmt.Errorf("read config: %w", err)
+		return config.File{}, fmt.Errorf("read config: %w", f.configHint(err))
 	}
 	return file.With(flags), nil
+}
+
+// configHint says what to do about a config file that can't be read.
+func (f *runFlags) configHint(err error) error {
+	pe, ok := errors.AsType[*fs.PathError](err)
+	if !ok {
+		return err
+	}
+	plain := fmt.Errorf("%s: %w", pe.Path, pe.Err)
+	switch info, statErr := os.Stat(f.config); {
+	case statErr == nil && info.IsDir():
+		return &hintError{fmt.Errorf("%s: is a folder", pe.Path), "name the YAML file in it"}
+	case errors.Is(err, fs.ErrNotExist):
+		return &hintError{plain, "name the file with --config, or leave the flag out: a share of 50 % is the default"}
+	case errors.Is(err, fs.ErrPermission):
+		return &hintError{plain, "let the user who runs botorate read it"}
+	}
+	return plain
 }
 
 // said returns what the flags say.

@@ -92,7 +92,7 @@ func (in *Inherited) Parent() (func(hostport string) *url.URL, error) {
 	case u.Scheme != "http" && u.Scheme != "https":
 		return nil, fmt.Errorf("read HTTPS_PROXY: scheme %q: only http and https proxies can be chained", u.Scheme)
 	}
-	pick := (&httpproxy.Config{HTTPSProxy: in.Proxy, NoProxy: in.NoProxy}).ProxyFunc()
+	pick := (&httpproxy.Config{HTTPSProxy: in.Proxy, NoProxy: strings.Join(splitHosts(in.NoProxy), ",")}).ProxyFunc()
 	return func(hostport string) *url.URL {
 		u, err := pick(&url.URL{Scheme: "https", Host: hostport})
 		if err != nil {

@@ -340,3 +340,19 @@ func TestNamesWithoutCase(t *testing.T) {
 		t.Errorf("HTTPS_PROXY is set %d times, want once", n)
 	}
 }
+
+// Our own side follows a list in whatever way it is split, as the child's does.
+func TestParentSplitsNoProxy(t *testing.T) {
+	for _, list := range []string{"one.example,two.example", "one.example two.example", " one.example\ttwo.example,"} {
+		in := Inherit(Source{Environ: []string{"HTTPS_PROXY=http://proxy.example:3128", "NO_PROXY=" + list}})
+		pick, err := in.Parent()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for host, direct := range map[string]bool{"one.example:443": true, "two.example:443": true, "three.example:443": false} {
+			if got := pick(host) == nil; got != direct {
+				t.Errorf("NO_PROXY=%q, %s: direct %v, want %v", list, host, got, direct)
+			}
+		}
+	}
+}

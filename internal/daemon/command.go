@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/url"
 	"os"
 	"os/exec"
@@ -14,6 +15,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/botorate/botorate/internal/childenv"
@@ -27,6 +29,7 @@ type Command struct {
 	Args    []string      // the program and its arguments
 	Environ []string      // what it would have without us
 	Policy  *quota.Policy // which part of each quota is ours
+	Rules   []quota.Rule  // what it was made of, to tell which matched nothing; optional
 	Tenant  string        // its name among those who share; letters, digits, '.', '_' and '-'
 	Hold    time.Duration // no attempt is held longer; zero leaves it to what is known of the client
 	// DoNotIntercept are hosts, with `*`, that are tunnelled unseen although they are AWS's API.
@@ -48,9 +51,11 @@ func (c *Command) Run(ctx context.Context) (int, error) {
 	}
 	if c.Report != "" {
 		if err := report.CheckFile(c.Report); err != nil {
-			return 0, err
+			return 0, reportHint(err)
 		}
 	}
+	signals, stopSignals := catchSignals() // until the files are gone, whatever the user presses
+	defer stopSignals()
 	in := c.inherit()
 	d, env, cleanup, err := c.prepare(in)
 	if err != nil {
@@ -60,12 +65,29 @@ func (c *Command) Run(ctx context.Context) (int, error) {
 	c.warn(in)
 
 	started := time.Now()
-	code, err := c.supervise(ctx, d, program, env)
+	code, err := c.supervise(ctx, d, program, env, signals)
 	stopErr := d.Stop()
 	if err != nil {
 		return 0, err
 	}
-	return code, errors.Join(stopErr, c.conclude(d, started, code))
+	return code, errors.Join(stopErr, unlessStuck(signals, func() error { return c.conclude(d, started, code) }))
+}
+
+// unlessStuck runs f to its end. Only when it blocks, on a pipe that nobody reads, can a signal end the wait.
+func unlessStuck(signals <-chan os.Signal, f func() error) error {
+	done := make(chan error, 1)
+	go func() { done <- f() }()
+	select {
+	case err := <-done:
+		return err
+	case <-signals:
+	}
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(grace):
+		return errors.New("write the summary: interrupted while nobody read it")
+	}
 }
 
 func (c *Command) inherit() *childenv.Inherited {
@@ -120,17 +142,34 @@ func (c *Command) bypass(host string) bool {
 }
 
 // privateDir makes a folder that only this user reads.
+//
+// Its name is absolute: the command may go elsewhere.
 func privateDir() (string, error) {
 	if runtimeDir := os.Getenv("XDG_RUNTIME_DIR"); runtimeDir != "" {
-		if dir, err := os.MkdirTemp(runtimeDir, "botorate-"); err == nil {
+		if dir, err := tempDir(runtimeDir); err == nil {
 			return dir, nil
 		}
 	}
-	dir, err := os.MkdirTemp("", "botorate-")
+	dir, err := tempDir(os.TempDir())
 	if err != nil {
-		return "", fmt.Errorf("make a folder for the command's certificates: %w", err)
+		return "", &hinted{
+			fmt.Errorf("make a folder for the command's certificates: %w", err),
+			"set TMPDIR to a folder that exists and that you can write to, or unset it",
+		}
 	}
 	return dir, nil
+}
+
+func tempDir(parent string) (string, error) {
+	parent, err := filepath.Abs(parent)
+	if err != nil {
+		return "", err
+	}
+	dir, err := os.MkdirTemp(parent, "botorate-")
+	if pe, ok := errors.AsType[*fs.PathError](err); ok {
+		err = fmt.Errorf("%s: %w", parent, pe.Err) // not the random name
+	}
+	return dir, err
 }
 
 // warn tells what of the user's own could not be followed.
@@ -150,15 +189,18 @@ func (c *Command) warn(in *childenv.Inherited) {
 func (c *Command) say(line string) { fmt.Fprintf(c.Stderr, "botorate: %s\n", line) }
 
 // supervise runs the program to its end, passes signals on, and shows a status line while attempts are held.
-func (c *Command) supervise(ctx context.Context, d *Daemon, program string, env []string) (int, error) {
-	signals, stopSignals := catchSignals()
-	defer stopSignals()
-
+func (c *Command) supervise(ctx context.Context, d *Daemon, program string, env []string, signals <-chan os.Signal) (int, error) {
+	if code, stop := stopped(signals); stop {
+		return code, nil
+	}
 	cmd := exec.CommandContext(ctx, program)
 	cmd.Args = c.Args
 	cmd.Env = env
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = c.Stdin, c.Stdout, c.Stderr
-	cmd.Cancel = func() error { return terminate(cmd.Process) }
+	send := isolate(cmd)
+	cmd.Cancel = func() error { return send(terminate) }
+	runtime.LockOSThread() // the kernel signals the command when the thread that started it ends
+	defer runtime.UnlockOSThread()
 	if err := cmd.Start(); err != nil {
 		return 0, notStarted(c.Args[0], err)
 	}
@@ -166,7 +208,7 @@ func (c *Command) supervise(ctx context.Context, d *Daemon, program string, env 
 	aside := make(chan struct{})
 	go func() {
 		defer close(aside)
-		passOn(signals, cmd.Process, ended)
+		passOn(signals, send, ended)
 	}()
 	stopStatus := c.showStatus(d)
 	err := cmd.Wait()
@@ -177,6 +219,22 @@ func (c *Command) supervise(ctx context.Context, d *Daemon, program string, env 
 		return 0, fmt.Errorf("wait for %s: %w", c.Args[0], err)
 	}
 	return exitCode(cmd.ProcessState), nil
+}
+
+// stopped reports whether we were told to end before there was a command to pass that on to, and the exit code for it.
+func stopped(signals <-chan os.Signal) (code int, stop bool) {
+	for {
+		select {
+		case s := <-signals:
+			switch s {
+			case syscall.SIGINT, syscall.SIGTERM, syscall.SIGQUIT, syscall.SIGHUP:
+				number, _ := s.(syscall.Signal)
+				return 128 + int(number), true
+			}
+		default:
+			return 0, false
+		}
+	}
 }
 
 // conclude writes the report, which matters more, and then the summary.
@@ -198,6 +256,20 @@ func (c *Command) conclude(d *Daemon, started time.Time, code int) error {
 	_ = s.WriteText(c.Stderr, "botorate: ")
 	for _, reason := range s.NoRequest {
 		c.say("hint: " + reason)
+	}
+	for _, line := range unmatched(c.Rules, &s) {
+		c.say(line)
+	}
+	return err
+}
+
+// reportHint says what to do about a report that can't be written.
+func reportHint(err error) error {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return &hinted{err, "make the folder first, or name another file with --report"}
+	case errors.Is(err, fs.ErrPermission):
+		return &hinted{err, "name a file in a folder that you can write to with --report"}
 	}
 	return err
 }

@@ -101,7 +101,7 @@ func (d *Daemon) Held() int64 { return d.held.Load() }
 
 // Buckets returns every bucket that was drawn from, with its limit and where that came from.
 func (d *Daemon) Buckets() []report.Bucket {
-	var out []report.Bucket
+	out := []report.Bucket{} // in JSON an empty list, not null
 	for _, state := range d.Governor.Snapshot().Buckets {
 		q, share := d.Policy.Quota(state.ID)
 		out = append(out, report.Bucket{

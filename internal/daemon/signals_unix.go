@@ -4,6 +4,7 @@ package daemon
 
 import (
 	"os"
+	"os/exec"
 	"os/signal"
 	"slices"
 	"syscall"
@@ -26,8 +27,28 @@ func catchSignals() (signals chan os.Signal, stop func()) {
 	return signals, func() { signal.Stop(signals) }
 }
 
+// isolate decides, before the command starts, who gets its signals, and returns how to send one.
+//
+// On a terminal the command stays in our process group, as a shell expects who stops and continues it; the terminal's keys
+// reach it by themselves. Without one, what is sent to our whole group (timeout, a CI's cancel) would reach the command twice:
+// from the sender, and from us. So it gets a group of its own, and each signal comes from us, once, to all of that group.
+func isolate(cmd *exec.Cmd) (send func(os.Signal) error) {
+	if hasTerminal() {
+		return func(s os.Signal) error { return cmd.Process.Signal(s) }
+	}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	dieWithUs(cmd.SysProcAttr)
+	return func(s os.Signal) error {
+		if err := cmd.Process.Signal(syscall.Signal(0)); err != nil {
+			return err // ended: its number may be another's
+		}
+		number, _ := s.(syscall.Signal)
+		return syscall.Kill(-cmd.Process.Pid, number)
+	}
+}
+
 // passOn sends the command the signals that only we got, until ended closes.
-func passOn(signals <-chan os.Signal, command *os.Process, ended <-chan struct{}) {
+func passOn(signals <-chan os.Signal, send func(os.Signal) error, ended <-chan struct{}) {
 	for {
 		select {
 		case <-ended:
@@ -37,9 +58,19 @@ func passOn(signals <-chan os.Signal, command *os.Process, ended <-chan struct{}
 			if s == syscall.SIGPIPE || fromKeyboard && inForeground() {
 				continue
 			}
-			_ = command.Signal(s) // it fails when the command has just ended
+			_ = send(s) // it fails when the command has just ended
 		}
 	}
+}
+
+// hasTerminal reports whether we have a controlling terminal.
+func hasTerminal() bool {
+	tty, err := os.OpenFile("/dev/tty", os.O_RDONLY|syscall.O_NOCTTY, 0)
+	if err != nil {
+		return false
+	}
+	_ = tty.Close() // opened for reading
+	return true
 }
 
 // inForeground reports whether our process group is the one that the terminal's keys send signals to: the command, being in
@@ -55,7 +86,7 @@ func inForeground() bool {
 }
 
 // terminate asks the command to end.
-func terminate(command *os.Process) error { return command.Signal(syscall.SIGTERM) }
+const terminate = syscall.SIGTERM
 
 // exitCode is what a shell would tell of an ended process.
 func exitCode(state *os.ProcessState) int {

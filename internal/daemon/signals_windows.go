@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"os"
+	"os/exec"
 	"os/signal"
 )
 
@@ -13,7 +14,7 @@ func catchSignals() (signals chan os.Signal, stop func()) {
 }
 
 // passOn waits until ended closes: the console sends Ctrl-C to the command by itself.
-func passOn(signals <-chan os.Signal, _ *os.Process, ended <-chan struct{}) {
+func passOn(signals <-chan os.Signal, _ func(os.Signal) error, ended <-chan struct{}) {
 	for {
 		select {
 		case <-ended:
@@ -23,7 +24,14 @@ func passOn(signals <-chan os.Signal, _ *os.Process, ended <-chan struct{}) {
 	}
 }
 
+// isolate changes nothing: the command is on our console. send can only end it.
+func isolate(cmd *exec.Cmd) (send func(os.Signal) error) {
+	return func(s os.Signal) error { return cmd.Process.Signal(s) }
+}
+
 // terminate ends the command: Windows knows no request to end.
-func terminate(command *os.Process) error { return command.Kill() }
+//
+//nolint:gochecknoglobals // a constant
+var terminate = os.Kill
 
 func exitCode(state *os.ProcessState) int { return state.ExitCode() }

@@ -160,7 +160,7 @@ func count[K comparable](m map[K]uint64, name, rest K) map[K]uint64 {
 func (c *Collector) Summary() Summary {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	s := Summary{Total: c.total.counts()}
+	s := Summary{Total: c.total.counts(), Actions: []Action{}, Buckets: []Bucket{}} // in JSON empty lists, not null
 	for key, t := range c.actions {
 		s.Actions = append(s.Actions, Action{Action: key.action, Account: key.account, Region: key.region, Counts: t.counts()})
 	}
@@ -182,7 +182,8 @@ func (c *Collector) Summary() Summary {
 }
 
 // completenessLocked judges whether every call got an answer. A call is lost if its last attempt did not. Of calls without a
-// name only this is sure: if an action's last attempt was refused, nothing came after it.
+// name only this is sure: if an action's last attempt was refused, nothing came after it. What a client that distrusts us would
+// have sent is not known.
 func (c *Collector) completenessLocked(s *Summary) {
 	s.Lost = uint64(len(c.open))
 	var unnamed uint64
@@ -194,10 +195,12 @@ func (c *Collector) completenessLocked(s *Summary) {
 		}
 	}
 	switch {
-	case s.Total.Attempts == 0:
-		s.Complete, s.Reason = Unknown, "no request came through botorate"
 	case s.Lost > 0:
 		s.Complete, s.Reason = No, "calls ended without an answer"
+	case len(s.Distrusted) > 0:
+		s.Complete, s.Reason = Unknown, "a client refused botorate's certificate for "+hostList(s.Distrusted)
+	case s.Total.Attempts == 0:
+		s.Complete, s.Reason = Unknown, "no request came through botorate"
 	case c.dropped > 0:
 		s.Complete, s.Reason = Unknown, "more calls were refused at once than botorate remembers"
 	case unnamed > 0:

@@ -54,6 +54,43 @@ func TestCompleteness(t *testing.T) {
 	}
 }
 
+// Whether all was done can't be told when a client would not even ask.
+func TestCompletenessDistrusted(t *testing.T) {
+	tests := []struct {
+		name     string
+		attempts []Attempt
+		complete Completeness
+		reason   string
+	}{
+		{"else all answered", []Attempt{attempt("a", Answered)}, Unknown, "a client refused botorate's certificate for sts.amazonaws.com"},
+		{"nothing came", nil, Unknown, "a client refused botorate's certificate for sts.amazonaws.com"},
+		{"a call lost besides", []Attempt{attempt("a", Failed)}, No, "calls ended without an answer"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var c Collector
+			c.Distrusted("sts.amazonaws.com")
+			for _, a := range tt.attempts {
+				c.Observe(a)
+			}
+			if s := c.Summary(); s.Complete != tt.complete || s.Reason != tt.reason {
+				t.Errorf("got %s, %q; want %s, %q", s.Complete, s.Reason, tt.complete, tt.reason)
+			}
+		})
+	}
+}
+
+// Programs that read the report need not know null.
+func TestNoNull(t *testing.T) {
+	data, err := json.Marshal(new(Collector).Summary())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(string(data), "null") {
+		t.Errorf("got %s", data)
+	}
+}
+
 // "yes" is never said when the last attempt of a call was not answered, and "no" never when all were.
 func TestCompletenessLaw(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
@@ -133,9 +170,9 @@ func TestText(t *testing.T) {
 		want string
 	}{
 		{"paced", sample(), `b: 601 attempts in 32.9 s, 520 held (longest 0.60 s), 1 throttle absorbed: complete, every call got its answer
-b:   action                         answered  held  longest  absorbed  throttled
-b:   ec2:DescribeSnapshotAttribute  600       520   0.60 s   1         0
-b:   ec2:DescribeSnapshots          1         0     -        0         0
+b:   action                         attempts  answered  held  longest  absorbed  throttled
+b:   ec2:DescribeSnapshotAttribute  600       600       520   0.60 s   1         0
+b:   ec2:DescribeSnapshots          1         1         0     -        0         0
 b:   limit ec2:DescribeSnapshotAttribute: 16/s, burst 80 (80 % of 20/s, capacity 100; published 2026-11-23), cut 1 time to 11.2/s
 b:   limit ec2:DescribeSnapshots: 10/s, burst 1 (--limit ec2=100ms)
 b:   limit x:*: none (botorate.yaml:3)
@@ -148,11 +185,19 @@ b: passed on unseen: registry.terraform.io
 			a := attempt("b", Failed)
 			a.Region = "us-east-1"
 			c.Observe(a)
-			return c.Summary()
+			s := c.Summary()
+			for _, scope := range []string{"123456789012/eu-west-1", "123456789012/us-east-1"} {
+				s.Buckets = append(s.Buckets, Bucket{Quota: "ec2", Scope: scope, Rate: 10, Burst: 1, Share: 1, Source: "--limit ec2=100ms", Origin: "user"})
+			}
+			s.Buckets = append(s.Buckets, Bucket{Quota: "iam", Scope: "123456789012", Rate: 5, Burst: 1, Share: 1, Source: "--limit iam=5/s", Origin: "user"})
+			return s
 		}(), `b: 2 attempts in -, 0 held: NOT complete, 1 call got no answer
-b:   action                 where                   answered  held  throttled  failed
-b:   ec2:DescribeSnapshots  123456789012/us-east-1  0         0     0          1
-b:   ec2:DescribeSnapshots  123456789012/eu-west-1  1         0     0          0
+b:   action                 where                   attempts  answered  held  throttled  failed
+b:   ec2:DescribeSnapshots  123456789012/us-east-1  1         0         0     0          1
+b:   ec2:DescribeSnapshots  123456789012/eu-west-1  1         1         0     0          0
+b:   limit ec2 in 123456789012/eu-west-1: 10/s, burst 1 (--limit ec2=100ms)
+b:   limit ec2 in 123456789012/us-east-1: 10/s, burst 1 (--limit ec2=100ms)
+b:   limit iam: 5/s, burst 1 (--limit iam=5/s)
 `},
 	}
 	for _, tt := range tests {

@@ -1,13 +1,7 @@
 package report
 
 import (
-	"encoding/json"
-	"errors"
-	"fmt"
-	"io/fs"
 	"math"
-	"os"
-	"path/filepath"
 	"strconv"
 	"time"
 )
@@ -115,60 +109,4 @@ func (r Rate) MarshalJSON() ([]byte, error) {
 		return []byte("null"), nil
 	}
 	return strconv.AppendFloat(nil, float64(r), 'f', -1, 64), nil
-}
-
-// CheckFile reports whether a summary could be written to name, and leaves nothing behind.
-func CheckFile(name string) error {
-	if special(name) {
-		return nil
-	}
-	if info, err := os.Stat(name); err == nil && info.IsDir() {
-		return fmt.Errorf("write report: %s is a folder", name)
-	}
-	f, err := os.CreateTemp(filepath.Dir(name), ".botorate-*")
-	if err != nil {
-		return fmt.Errorf("write report: %w", plain(err))
-	}
-	return errors.Join(f.Close(), os.Remove(f.Name()))
-}
-
-// WriteFile writes the summary as JSON: whole or not at all, except to a device or pipe.
-func (s *Summary) WriteFile(name string) error {
-	data, err := json.MarshalIndent(s, "", "  ")
-	if err != nil {
-		return fmt.Errorf("write report: %w", err)
-	}
-	data = append(data, '\n')
-	if special(name) {
-		if err := os.WriteFile(name, data, 0o600); err != nil {
-			return fmt.Errorf("write report: %w", err)
-		}
-		return nil
-	}
-	f, err := os.CreateTemp(filepath.Dir(name), ".botorate-*")
-	if err != nil {
-		return fmt.Errorf("write report: %w", plain(err))
-	}
-	_, err = f.Write(data)
-	if err = errors.Join(err, f.Chmod(0o644), f.Close()); err == nil {
-		err = os.Rename(f.Name(), name)
-	}
-	if err != nil {
-		return fmt.Errorf("write report: %w", errors.Join(err, os.Remove(f.Name())))
-	}
-	return nil
-}
-
-// plain names the folder instead of the temporary file in it.
-func plain(err error) error {
-	if pe, ok := errors.AsType[*fs.PathError](err); ok {
-		return fmt.Errorf("%s: %w", filepath.Dir(pe.Path), pe.Err)
-	}
-	return err
-}
-
-// special reports whether name is there and neither file nor folder: a pipe or device, which can only be written to.
-func special(name string) bool {
-	info, err := os.Stat(name)
-	return err == nil && !info.Mode().IsRegular() && !info.IsDir()
 }

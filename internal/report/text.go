@@ -73,6 +73,7 @@ func (s *Summary) writeActions(w io.Writer) {
 		of   func(Counts) string
 		show bool
 	}{
+		{"attempts", func(c Counts) string { return number(c.Attempts) }, true},
 		{"answered", func(c Counts) string { return number(c.Answered) }, true},
 		{"held", func(c Counts) string { return number(c.Held) }, true},
 		{"longest", func(c Counts) string { return seconds(c.LongestHold) }, s.Total.Held > 0},
@@ -142,17 +143,31 @@ func (s *Summary) writeBuckets(w io.Writer) {
 	slices.SortStableFunc(buckets, func(a, b Bucket) int {
 		return -cmp.Or(cmp.Compare(a.Throttled, b.Throttled), cmp.Compare(a.Attempts, b.Attempts))
 	})
+	several := severalScopes(buckets)
 	for _, b := range buckets[:min(len(buckets), textBuckets)] {
-		fmt.Fprintln(w, "  "+b.text())
+		fmt.Fprintln(w, "  "+b.text(several[b.Quota]))
 	}
 	if rest := len(buckets) - textBuckets; rest > 0 {
 		fmt.Fprintf(w, "  … and %s (--report has all)\n", plural(uint64(rest), "more limit"))
 	}
 }
 
+// severalScopes returns the quotas of which there is more than one bucket.
+func severalScopes(buckets []Bucket) map[string]bool {
+	several := make(map[string]bool)
+	for _, b := range buckets {
+		_, seen := several[b.Quota]
+		several[b.Quota] = seen
+	}
+	return several
+}
+
 // text says what let the attempts of one bucket out, and by whose word.
-func (b *Bucket) text() string {
+func (b *Bucket) text(scoped bool) string {
 	text := "limit " + b.Quota
+	if where := strings.Trim(b.Scope, "/"); scoped && where != "" {
+		text += " in " + where
+	}
 	if math.IsInf(float64(b.Rate), 1) {
 		return text + ": none (" + b.provenance() + ")"
 	}
