@@ -81,10 +81,16 @@ func (x *session) end(crowd *crowd) {
 }
 
 // handshakeFailed tells a client that does not trust our authority from one that just left.
+//
+// Such a client sends an alert. OpenSSL's, under TLS 1.3, is not encrypted although keys are in use by then, and so taken for a
+// damaged record (RFC 8446 section 5.2; seen of OpenSSL 3.0.19, 2026-11-23). TCP lets no other damage through.
 func (c *client) handshakeFailed(to target, err error) {
 	c.s.log.Debug("TLS handshake with a client failed", slog.String("host", to.host), slog.Any("error", err))
-	var op *net.OpError
-	if errors.As(err, &op) && op.Op == "remote error" && c.s.Distrusted != nil {
+	op, ok := errors.AsType[*net.OpError](err)
+	if !ok || c.s.Distrusted == nil {
+		return
+	}
+	if op.Op == "remote error" || op.Op == "local error" && op.Err.Error() == "tls: bad record MAC" {
 		c.s.Distrusted(to.host, err)
 	}
 }
