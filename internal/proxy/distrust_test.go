@@ -9,17 +9,22 @@ import (
 	"time"
 )
 
-// A plainAlert is the client's side of a connection that sends its first encrypted record as OpenSSL does when it distrusts a
-// certificate under TLS 1.3: an alert, unknown_ca, in plain.
-type plainAlert struct{ net.Conn }
+// A plainAlert is the client's side of a connection that answers the server's hello as OpenSSL does when it distrusts a
+// certificate under TLS 1.3: with an alert, unknown_ca, in plain.
+type plainAlert struct {
+	net.Conn
+	writes int
+}
 
-func (c plainAlert) Write(b []byte) (int, error) {
-	const applicationData = 23
-	if len(b) == 0 || b[0] != applicationData {
+func (c *plainAlert) Write(b []byte) (int, error) {
+	c.writes++
+	switch c.writes {
+	case 1: // the client's hello
 		return c.Conn.Write(b)
-	}
-	if _, err := c.Conn.Write([]byte{21, 3, 3, 0, 2, 2, 48}); err != nil {
-		return 0, err
+	case 2:
+		if _, err := c.Conn.Write([]byte{21, 3, 3, 0, 2, 2, 48}); err != nil {
+			return 0, err
+		}
 	}
 	return len(b), nil
 }
@@ -28,7 +33,7 @@ func TestDistrustInPlain(t *testing.T) {
 	told := make(chan string, 1)
 	w := newWorld(t, ok("ok"), func(w *world) { w.server.Distrusted = func(host string, _ error) { told <- host } })
 	c, _ := w.connect(ec2Host+":443", auth)
-	if tls.Client(plainAlert{c}, &tls.Config{ServerName: ec2Host, RootCAs: rootsOf(w.aws), MinVersion: tls.VersionTLS13}).Handshake() == nil {
+	if tls.Client(&plainAlert{Conn: c}, &tls.Config{ServerName: ec2Host, RootCAs: rootsOf(w.aws), MinVersion: tls.VersionTLS13}).Handshake() == nil {
 		t.Error("trusted another authority")
 	}
 	awaitDistrust(t, told)
