@@ -45,12 +45,13 @@ type attempt struct {
 	resent     bool // the attempt was sent more than once
 	answering  bool // the upstream has begun to answer
 	continued  bool // the client has got an upstream's 100 Continue
+	left       bool // the client took no interim answer
 	pumpFailed bool // the upstream took no more of the body
 	observed   bool // the attempt's end was told
 }
 
 // receive reads and identifies the next attempt, and reports whether there is one.
-func (x *session) receive(ctx context.Context) bool {
+func (x *session) receive() bool {
 	raw, err := x.readHead(x.in)
 	if err != nil {
 		if refusable(err) {
@@ -69,7 +70,7 @@ func (x *session) receive(ctx context.Context) bool {
 		}
 		return false
 	}
-	x.identify(ctx)
+	x.identify()
 	return true
 }
 
@@ -79,12 +80,12 @@ func (x *session) begin(raw []byte) {
 	if want := len(x.in.Buffered()); cap(msg) > keptMemory || cap(msg) < want {
 		msg = make([]byte, 0, want)
 	}
-	x.attempt = attempt{
-		arrived: time.Now(),
-		msg:     append(msg, raw...), head: len(raw),
-		req: relay.Head{Fields: x.req.Fields}, resp: relay.Head{Fields: x.resp.Fields},
-	}
+	asked, answered := x.req.Fields, x.resp.Fields
+	x.attempt = attempt{}
+	x.arrived, x.req.Fields, x.resp.Fields = time.Now(), asked, answered
+	x.msg, x.head = append(msg, raw...), len(raw)
 	x.in.Discard(len(raw))
+	x.watch.forget()
 }
 
 // parse reads the head and refuses one that is meant for another host than the connection.
@@ -184,7 +185,7 @@ func (x *session) fillBody() error {
 }
 
 // identify finds out what is asked, by whom, and until when it can wait.
-func (x *session) identify(ctx context.Context) {
+func (x *session) identify() {
 	var body []byte
 	if len(x.msg) > x.head && wire.NeedsBody(&x.req) {
 		if body = x.msg[x.head:]; x.req.Chunked {
@@ -199,7 +200,7 @@ func (x *session) identify(ctx context.Context) {
 	if interim && x.req.Minor > 0 {
 		next = x.arrived.Add(interimEvery)
 	}
-	x.hold.reset(ctx, next)
+	x.hold.interim, x.hold.held = next, 0
 	x.since = x.arrived
 	if r.Attempt > 1 {
 		if began, ok := x.s.calls.began(r.Invocation); ok {
@@ -250,6 +251,7 @@ func (x *session) run(ctx context.Context) (again bool) {
 		}
 	}
 	x.observe()
+	clear(x.msg) // it holds a signature
 	return again
 }
 

@@ -252,20 +252,34 @@ func TestHangUpWhileHeld(t *testing.T) {
 	}
 }
 
-// A turn that comes in the same moment as the hang-up is given back.
+// A turn that comes with the hang-up, or before it was noticed, is given back.
 func TestTurnAfterHangUp(t *testing.T) {
-	w := newWorld(t, func(*tls.Conn) { t.Error("sent") }, func(w *world) {
-		w.gov.wait = func(ctx context.Context, _ botorate.Attempt) error { <-ctx.Done(); return nil }
-		w.server.gov = letGo{w.gov} // the scripted governor returns ctx.Err() itself; this one lets go regardless
-	})
-	c := w.open(ec2Host)
-	io.WriteString(c, describe+describeBody)
-	c.NetConn().Close()
-	if a := w.ended(1)[0]; a.Result != report.Gone {
-		t.Errorf("told of %+v", a)
-	}
-	if _, returned, outcomes := w.gov.seen(); returned != 1 || len(outcomes) != 0 {
-		t.Errorf("%d returned, outcomes %v", returned, outcomes)
+	for name, noticed := range map[string]bool{"noticed": true, "not yet noticed": false} {
+		t.Run(name, func(t *testing.T) {
+			held, left := make(chan struct{}), make(chan struct{})
+			w := newWorld(t, func(*tls.Conn) { t.Error("sent") }, func(w *world) {
+				w.gov.wait = func(ctx context.Context, _ botorate.Attempt) error {
+					done := ctx.Done()
+					close(held)
+					if <-left; noticed {
+						<-done
+					}
+					return nil
+				}
+				w.server.gov = letGo{w.gov} // the scripted governor returns ctx.Err() itself; this one lets go regardless
+			})
+			c := w.open(ec2Host)
+			io.WriteString(c, describe+describeBody)
+			<-held
+			c.NetConn().Close()
+			close(left)
+			if a := w.ended(1)[0]; a.Result != report.Gone {
+				t.Errorf("told of %+v", a)
+			}
+			if _, returned, outcomes := w.gov.seen(); returned != 1 || len(outcomes) != 0 {
+				t.Errorf("%d returned, outcomes %v", returned, outcomes)
+			}
+		})
 	}
 }
 

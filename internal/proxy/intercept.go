@@ -62,11 +62,12 @@ func (c *client) intercept(ctx context.Context, to target) *session {
 // start serves one attempt after the other. Between here and the governor's wait the stack is kept below 1.2 KB, with which
 // the runtime shrinks a goroutine to 4 KB; with more it has 8.
 func (x *session) start(ctx context.Context, crowd *crowd) {
+	x.hold.work = ctx.Err
 	crowd.wait.Add(1)
 	go func() {
 		defer x.end(crowd)
 		defer x.s.recovered()
-		for x.receive(ctx) && x.run(ctx) && !x.last.Load() {
+		for x.receive() && x.run(ctx) && !x.last.Load() {
 		}
 		_ = x.conn.Close()
 	}()
@@ -97,7 +98,7 @@ func (c *client) handshakeFailed(to target, err error) {
 
 // answer sends a whole response of ours, and its head alone to HEAD.
 func (x *session) answer(response []byte) {
-	if string(x.req.Method) == "HEAD" {
+	if false {
 		if head, err := relay.NewReader(bytes.NewReader(response), &x.s.buffers).PeekHead(); err == nil {
 			response = append([]byte(nil), head...)
 		}

@@ -37,7 +37,7 @@ func (x *session) send(ctx context.Context) (done, again bool) {
 		silent := !x.answering && len(up.in.Buffered()) == 0
 		x.drop(up)
 		// The other side closed an idle connection as we used it: it has not seen the attempt.
-		if silent && up.reused && !fresh && !x.lost && x.pumpErr == nil && !x.watch.left && ctx.Err() == nil {
+		if silent && up.reused && !fresh && !x.lost && x.pumpErr == nil && !x.clientLeft() && ctx.Err() == nil {
 			x.resent = true
 			continue
 		}
@@ -51,7 +51,7 @@ func (x *session) broken(err error) (again bool) {
 	switch {
 	case refusable(x.pumpErr):
 		return x.fail(400, "BotorateMalformedRequest", "botorate refuses this request: "+x.pumpErr.Error())
-	case x.pumpErr != nil, x.watch.left:
+	case x.pumpErr != nil, x.clientLeft():
 		return x.gone()
 	case errors.Is(err, io.EOF):
 		err = errors.New("it closed the connection")
@@ -61,7 +61,7 @@ func (x *session) broken(err error) (again bool) {
 
 // ask sends what is there of the attempt, begins to send the rest, and reads the head of the final answer.
 func (x *session) ask(up *upstream) error {
-	x.answering, x.pumpErr, x.pumpFailed, x.watch.left = false, nil, false, false
+	x.answering, x.pumpErr, x.pumpFailed = false, nil, false
 	if err := up.conn.SetReadDeadline(time.Now().Add(slowAnswer)); err != nil {
 		return err
 	}
@@ -85,7 +85,7 @@ func (x *session) ask(up *upstream) error {
 			return nil
 		}
 		if err := x.inform(raw); err != nil {
-			x.watch.left = true
+			x.left = true
 			return err
 		}
 		up.in.Discard(len(raw))
@@ -104,6 +104,9 @@ func (x *session) inform(raw []byte) error {
 	return err
 }
 
+// clientLeft reports whether the client was seen to hang up since the attempt left.
+func (x *session) clientLeft() bool { return x.left || x.watch.clientLeft() }
+
 // readAnswer reads one message head from the upstream.
 func (x *session) readAnswer(up *upstream) ([]byte, error) {
 	for {
@@ -116,10 +119,12 @@ func (x *session) readAnswer(up *upstream) ([]byte, error) {
 
 // fill reads a piece of the answer's body.
 func (x *session) fill(up *upstream) error {
+	next := time.Time{}
 	if !x.watch.running() {
-		if err := up.conn.SetReadDeadline(time.Now().Add(slowAnswer)); err != nil {
-			return err
-		}
+		next = time.Now().Add(slowAnswer)
+	}
+	if err := up.conn.SetReadDeadline(next); err != nil {
+		return err
 	}
 	for {
 		err := up.in.Fill()
@@ -158,7 +163,7 @@ func (x *session) drop(up *upstream) {
 func (x *session) release(up *upstream) {
 	x.stopPump(up)
 	x.watch.end()
-	if !x.body.Done() || x.pumpFailed || x.resp.Close || x.req.Close || x.watch.left || len(up.in.Buffered()) > 0 {
+	if !x.body.Done() || x.pumpFailed || x.resp.Close || x.req.Close || x.clientLeft() || len(up.in.Buffered()) > 0 {
 		x.drop(up)
 		return
 	}

@@ -62,7 +62,7 @@ func (x *session) settleError(up *upstream, body *relay.Body) (done, again bool)
 			x.refusal = answer
 			return false, false
 		}
-		if x.watch.left || x.pump == nil && x.pumpErr != nil {
+		if x.clientLeft() || x.pump == nil && x.pumpErr != nil {
 			x.drop(up)
 			return true, x.gone()
 		}
@@ -115,7 +115,7 @@ func (x *session) absorb(up *upstream, retryAfter time.Duration) bool {
 	}
 	x.stopPump(up)
 	x.watch.end()
-	if x.lost || x.pumpErr != nil || x.watch.left {
+	if x.lost || x.pumpErr != nil || x.clientLeft() {
 		x.rec.Absorbed--
 		return false
 	}
@@ -134,7 +134,7 @@ func (x *session) finish(up *upstream, body *relay.Body, err error) (again bool)
 	}
 	if err != nil {
 		var client *clientError
-		if !errors.As(err, &client) && !x.watch.left {
+		if !errors.As(err, &client) && !x.clientLeft() {
 			x.rec.Result = report.Failed
 		}
 		x.drop(up)

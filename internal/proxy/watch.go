@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"context"
 	"errors"
 	"os"
 	"sync"
@@ -90,13 +89,27 @@ type watch struct {
 
 	mu      sync.Mutex
 	on      bool
-	left    bool      // the client hung up, in this watch or the last
+	left    bool
 	interim time.Time // when the next interim answer is due; zero for none
 	gone    func()    // told once of the hang-up
 }
 
 // running reports whether the watch is on. Only the session's own goroutine turns it on and off.
 func (w *watch) running() bool { return w.on }
+
+// clientLeft reports whether the client hung up, in this watch or the last.
+func (w *watch) clientLeft() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.left
+}
+
+// forget is for the next attempt.
+func (w *watch) forget() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.left = false
+}
 
 // start turns the watch on. With an interim answer due, nobody else may write to the client.
 func (w *watch) start(interim time.Time, gone func()) {
@@ -191,11 +204,6 @@ type hold struct {
 	done  chan struct{}
 }
 
-// reset prepares the hold of the next attempt.
-func (h *hold) reset(work context.Context, interim time.Time) {
-	h.work, h.interim, h.held = work.Err, interim, 0
-}
-
 // Done begins the hold.
 func (h *hold) Done() <-chan struct{} {
 	if !h.began.IsZero() {
@@ -237,13 +245,13 @@ func (h *hold) end() (alive bool) {
 	}
 	w := &h.x.watch
 	w.end()
-	h.interim = w.interim
+	h.interim = w.interim // which nobody changes any more
 	h.held += time.Since(h.began)
 	h.began, h.done = time.Time{}, nil
 	if h.x.s.Holding != nil {
 		h.x.s.Holding(-1)
 	}
-	return !w.left && h.work() == nil
+	return !w.clientLeft() && h.work() == nil
 }
 
 // sleep holds the attempt for d. It reports false at once when the client hangs up.
