@@ -98,7 +98,7 @@ func (c *client) handshakeFailed(to target, err error) {
 
 // answer sends a whole response of ours, and its head alone to HEAD.
 func (x *session) answer(response []byte) {
-	if false {
+	if string(x.req.Method) == "HEAD" {
 		if head, err := relay.NewReader(bytes.NewReader(response), &x.s.buffers).PeekHead(); err == nil {
 			response = append([]byte(nil), head...)
 		}
