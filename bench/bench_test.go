@@ -237,7 +237,8 @@ func BenchmarkKeepAlive(b *testing.B) {
 					b.ReportMetric(median(r.allocs), w.name+"-allocs/req")
 				}
 			}
-			b.ReportMetric(median(runs[1].rate)/median(runs[2].rate), "×goproxy")
+			b.ReportMetric(median(runs[1].rate)/median(runs[2].rate), "×goproxy-rate")
+			b.ReportMetric(median(runs[2].cpu)/median(runs[1].cpu), "÷goproxy-cpu")
 		})
 	}
 }

@@ -26,10 +26,10 @@ func (s Scope) String() string {
 
 // ParseScope is the reverse of [Scope.String] for accounts and Regions without a slash. It takes any text.
 func ParseScope(s string) Scope {
-	if account, ok := strings.CutPrefix(s, organizationPrefix); ok && !strings.Contains(account, "/") {
-		return Scope{Account: account, Organization: true}
-	}
 	account, rest, _ := strings.Cut(s, "/")
 	region, resource, _ := strings.Cut(rest, "/")
+	if of, ok := strings.CutPrefix(account, organizationPrefix); ok && region == "" && resource == "" {
+		return Scope{Account: of, Organization: true}
+	}
 	return Scope{Account: account, Region: region, Resource: resource}
 }

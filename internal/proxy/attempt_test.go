@@ -77,7 +77,7 @@ func TestAttemptIsToldOf(t *testing.T) {
 	}
 }
 
-func TestAbsorb(t *testing.T) {
+func TestAbsorb(t *testing.T) { //nolint:gocognit // both ends of each connection read best in one place
 	big := strings.Repeat("x", 300<<10)
 	for name, tt := range map[string]struct {
 		request  string
@@ -356,7 +356,7 @@ func TestCallKeepsItsPlace(t *testing.T) {
 	}
 }
 
-func TestStalePool(t *testing.T) {
+func TestStalePool(t *testing.T) { //nolint:gocognit // both ends of each connection read best in one place
 	for name, closeNow := range map[string]bool{"closed while idle": true, "closed at the next request": false} {
 		t.Run(name, func(t *testing.T) {
 			conns, idle := 0, make(chan struct{})

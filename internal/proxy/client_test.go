@@ -24,7 +24,7 @@ func basicAuth(user, password string) string {
 }
 
 func TestCredentials(t *testing.T) {
-	w := newWorld(t, ok("ok"), func(w *world) { w.server.Tenants["nobody"] = "" })
+	w := newWorld(t, ok, func(w *world) { w.server.Tenants["nobody"] = "" })
 	for name, tt := range map[string]struct{ fields, want string }{
 		"right":              {auth, "HTTP/1.1 200 "},
 		"lower-case scheme":  {strings.Replace(auth, "Basic", "basic", 1), "HTTP/1.1 200 "},
@@ -52,7 +52,7 @@ func TestCredentials(t *testing.T) {
 
 // Java and .NET send their credentials when they are asked for them, on the same connection.
 func TestCredentialsOnDemand(t *testing.T) {
-	w := newWorld(t, ok("ok"), nil)
+	w := newWorld(t, ok, nil)
 	c, got := w.connect(ec2Host+":443", "")
 	if !strings.HasPrefix(got, "HTTP/1.1 407 ") {
 		t.Fatalf("got %q", got)
@@ -64,7 +64,7 @@ func TestCredentialsOnDemand(t *testing.T) {
 }
 
 func TestSameUser(t *testing.T) {
-	w := newWorld(t, ok("ok"), func(w *world) { w.server.SameUser, w.server.Tenant = true, "me" })
+	w := newWorld(t, ok, func(w *world) { w.server.SameUser, w.server.Tenant = true, "me" })
 	if !sameUserKnown(t) {
 		t.Skip("not available on this system")
 	}
@@ -109,7 +109,7 @@ func TestRequestsToTheProxyItself(t *testing.T) {
 
 func TestTLSToThePlainPort(t *testing.T) {
 	var log bytes.Buffer
-	w := newWorld(t, ok("ok"), func(w *world) { w.server.Log = slog.New(slog.NewTextHandler(&log, nil)) })
+	w := newWorld(t, ok, func(w *world) { w.server.Log = slog.New(slog.NewTextHandler(&log, nil)) })
 	for range 2 {
 		c, err := net.Dial("tcp", w.addr)
 		if err != nil {
@@ -138,7 +138,7 @@ func TestPlaintextBehindConnect(t *testing.T) {
 
 func TestDistrust(t *testing.T) {
 	told := make(chan string, 1)
-	w := newWorld(t, ok("ok"), func(w *world) { w.server.Distrusted = func(host string, _ error) { told <- host } })
+	w := newWorld(t, ok, func(w *world) { w.server.Distrusted = func(host string, _ error) { told <- host } })
 	c, _ := w.connect(ec2Host+":443", auth)
 	if tls.Client(c, &tls.Config{ServerName: ec2Host, RootCAs: rootsOf(w.aws)}).Handshake() == nil {
 		t.Error("trusted another authority")
@@ -155,7 +155,7 @@ func TestDistrust(t *testing.T) {
 
 // SNI does not matter: who asked CONNECT for a host gets that host's certificate.
 func TestOtherSNI(t *testing.T) {
-	w := newWorld(t, ok("ok"), nil)
+	w := newWorld(t, ok, nil)
 	c, _ := w.connect(ec2Host+":443", auth)
 	tc := tls.Client(c, &tls.Config{ServerName: s3Host, RootCAs: rootsOf(w.ours), InsecureSkipVerify: true})
 	if err := tc.Handshake(); err != nil {
@@ -240,7 +240,7 @@ func TestTunnel(t *testing.T) {
 		io.WriteString(c, strings.ToUpper(string(got)))
 	}()
 	var opened []string
-	w := newWorld(t, ok("ok"), func(w *world) {
+	w := newWorld(t, ok, func(w *world) {
 		w.server.Opened = func(host string, intercepted bool) { opened = append(opened, fmt.Sprint(host, intercepted)) }
 	})
 	c, err := net.Dial("tcp", w.addr)
@@ -277,7 +277,7 @@ func TestWhatIsTunnelled(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var got bool
-			w := newWorld(t, ok("ok"), func(w *world) {
+			w := newWorld(t, ok, func(w *world) {
 				w.server.Bypass = func(string) bool { return tt.bypass }
 				w.server.Opened = func(_ string, intercepted bool) { got = intercepted }
 			})
@@ -403,7 +403,7 @@ func TestServeEndsHeldAndStuck(t *testing.T) {
 
 func TestPanicEndsOneConnection(t *testing.T) {
 	var log bytes.Buffer
-	w := newWorld(t, ok("ok"), func(w *world) {
+	w := newWorld(t, ok, func(w *world) {
 		w.server.Log = slog.New(slog.NewTextHandler(&log, nil))
 		w.gov.wait = func(_ context.Context, a botorate.Attempt) error {
 			if len(w.gov.asked) == 1 {

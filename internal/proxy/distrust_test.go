@@ -31,7 +31,7 @@ func (c *plainAlert) Write(b []byte) (int, error) {
 
 func TestDistrustInPlain(t *testing.T) {
 	told := make(chan string, 1)
-	w := newWorld(t, ok("ok"), func(w *world) { w.server.Distrusted = func(host string, _ error) { told <- host } })
+	w := newWorld(t, ok, func(w *world) { w.server.Distrusted = func(host string, _ error) { told <- host } })
 	c, _ := w.connect(ec2Host+":443", auth)
 	if tls.Client(&plainAlert{Conn: c}, &tls.Config{ServerName: ec2Host, RootCAs: rootsOf(w.aws), MinVersion: tls.VersionTLS13}).Handshake() == nil {
 		t.Error("trusted another authority")
@@ -48,7 +48,7 @@ func TestDistrustOfCurl(t *testing.T) {
 		t.Skip(err)
 	}
 	told := make(chan string, 1)
-	w := newWorld(t, ok("ok"), func(w *world) { w.server.Distrusted = func(host string, _ error) { told <- host } })
+	w := newWorld(t, ok, func(w *world) { w.server.Distrusted = func(host string, _ error) { told <- host } })
 	cmd := exec.CommandContext(t.Context(), curl, "-q", "-sS", "--proxy", "http://team:secret@"+w.addr, "https://"+ec2Host+"/")
 	cmd.Env = []string{}
 	if out, err := cmd.CombinedOutput(); err == nil {
@@ -60,7 +60,7 @@ func TestDistrustOfCurl(t *testing.T) {
 // A client that leaves in the middle of the handshake says nothing of trust.
 func TestLeavingIsNoDistrust(t *testing.T) {
 	told := make(chan string, 1)
-	w := newWorld(t, ok("ok"), func(w *world) { w.server.Distrusted = func(host string, _ error) { told <- host } })
+	w := newWorld(t, ok, func(w *world) { w.server.Distrusted = func(host string, _ error) { told <- host } })
 	c, _ := w.connect(ec2Host+":443", auth)
 	hello := []byte{22, 3, 1, 0, 200, 1}
 	if _, err := c.Write(hello); err != nil {

@@ -60,7 +60,7 @@ func TestForbiddenDestinations(t *testing.T) {
 	}
 	defer ln.Close()
 	_, port, _ := net.SplitHostPort(ln.Addr().String())
-	w := newWorld(t, ok("ok"), func(w *world) { w.server.Dial = nil })
+	w := newWorld(t, ok, func(w *world) { w.server.Dial = nil })
 	_, own, _ := net.SplitHostPort(w.addr)
 	for _, to := range []string{
 		"127.0.0.1:" + port, "localhost:" + port, "[::1]:" + port, "[::ffff:127.0.0.1]:" + port, "0.0.0.0:" + port, "127.0.0.1:" + own,
@@ -82,7 +82,7 @@ func TestForbiddenDestinations(t *testing.T) {
 
 // Where a Dial of the caller's leads is judged too.
 func TestForbiddenByCustomDial(t *testing.T) {
-	w := newWorld(t, ok("ok"), nil)
+	w := newWorld(t, ok, nil)
 	_, own, _ := net.SplitHostPort(w.addr)
 	for _, to := range []string{"127.0.0.1:" + own, "169.254.169.254:80", "[::ffff:169.254.169.254]:80"} {
 		if _, got := w.connect(to, auth); !strings.HasPrefix(got, "HTTP/1.1 403 ") {
@@ -92,7 +92,7 @@ func TestForbiddenByCustomDial(t *testing.T) {
 }
 
 // A corporate proxy of the test's: it notes what it is asked, wants credentials, and leads to the given address.
-func startParent(t *testing.T, secure *tls.Config, to func() string, asked chan<- string) (addr string) {
+func startParent(t *testing.T, secure *tls.Config, to func() string, asked chan<- string) (addr string) { //nolint:gocognit // both ends of each connection read best in one place
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -133,7 +133,7 @@ func startParent(t *testing.T, secure *tls.Config, to func() string, asked chan<
 	return ln.Addr().String()
 }
 
-func TestParentProxy(t *testing.T) {
+func TestParentProxy(t *testing.T) { //nolint:gocognit // both ends of each connection read best in one place
 	for _, scheme := range []string{"http", "https"} {
 		t.Run(scheme, func(t *testing.T) {
 			asked := make(chan string, 10)
@@ -196,7 +196,7 @@ func TestParentProxyFails(t *testing.T) {
 		"ourselves":         {func(w *world) string { return "http://" + w.addr }, "botorate itself"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, ok("ok"), func(w *world) {
+			w := newWorld(t, ok, func(w *world) {
 				w.server.Dial = nil
 				w.server.Parent = func(string) *url.URL { u, _ := url.Parse(tt.parent(w)); return u }
 			})

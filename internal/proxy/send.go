@@ -26,6 +26,11 @@ func (x *session) send(ctx context.Context) (done, again bool) {
 			x.s.gov.Return(x.pass)
 			return true, x.fail(explain(x.to.target, err))
 		}
+		if !up.reused && x.hangsUp() { // while we connected
+			up.close()
+			x.s.gov.Return(x.pass)
+			return true, x.gone()
+		}
 		x.up.Store(up)
 		if ctx.Err() != nil { // abort may have come before it could see up
 			up.close()
@@ -36,8 +41,9 @@ func (x *session) send(ctx context.Context) (done, again bool) {
 		}
 		silent := !x.answering && len(up.in.Buffered()) == 0
 		x.drop(up)
-		// The other side closed an idle connection as we used it: it has not seen the attempt.
-		if silent && up.reused && !fresh && !x.lost && x.pumpErr == nil && !x.clientLeft() && ctx.Err() == nil {
+		// The other side closed an idle connection as we used it. It may have seen the attempt all the same, so that only a read
+		// is sent once more; a write is for the client to repeat.
+		if silent && up.reused && !fresh && x.asked.ReadOnly() && !x.lost && x.pumpErr == nil && !x.clientLeft() && ctx.Err() == nil {
 			x.resent = true
 			continue
 		}
@@ -65,8 +71,14 @@ func (x *session) ask(up *upstream) error {
 	if err := up.conn.SetReadDeadline(time.Now().Add(slowAnswer)); err != nil {
 		return err
 	}
-	// A failure to write is not the end: the other side may have answered before it closed.
-	if _, err := up.conn.Write(x.msg); err == nil && !x.body.Done() {
+	if err := up.conn.SetWriteDeadline(time.Now().Add(idleTimeout)); err != nil {
+		return err
+	}
+	// A failure to write is not the end, but for a timeout: the other side may have answered before it closed.
+	switch _, err := up.conn.Write(x.msg); {
+	case isTimeout(err):
+		return err
+	case err == nil && !x.body.Done():
 		x.startPump(up)
 	}
 	for {
@@ -142,6 +154,11 @@ func (x *session) waitOn(up *upstream, err error) bool {
 	}
 	next := time.Time{}
 	if x.pump.running() {
+		if x.hangsUp() { // which a pump whose upstream takes no more does not see
+			x.left = true
+			up.close()
+			return false
+		}
 		next = time.Now().Add(slowAnswer)
 	} else {
 		x.watch.start(time.Time{}, up.close)
@@ -163,7 +180,7 @@ func (x *session) drop(up *upstream) {
 func (x *session) release(up *upstream) {
 	x.stopPump(up)
 	x.watch.end()
-	if !x.body.Done() || x.pumpFailed || x.resp.Close || x.req.Close || x.clientLeft() || len(up.in.Buffered()) > 0 {
+	if !x.body.Done() || x.pumpFailed || x.resp.Close || x.req.Close || x.clientLeft() || !up.quiet() {
 		x.drop(up)
 		return
 	}
@@ -211,8 +228,7 @@ func (x *session) stopPump(up *upstream) {
 		return
 	}
 	if p.running() {
-		p.stopReads(x.raw)
-		_ = up.conn.SetWriteDeadline(time.Unix(1, 0)) // a failure is a closed connection
+		p.stop(x.raw, up.conn)
 		<-p.done
 		_ = x.raw.SetReadDeadline(time.Time{}) // as above
 	}
@@ -237,7 +253,9 @@ func (x *session) pumpBody(up *upstream, p *pump) error {
 		piece := x.in.Buffered()[:n]
 		p.moved.Store(true)
 		x.keep(piece)
-		if _, err := up.conn.Write(piece); err != nil {
+		if !p.writeUntil(up.conn, time.Now().Add(idleTimeout)) {
+			x.pumpFailed = true
+		} else if _, err := up.conn.Write(piece); err != nil {
 			x.pumpFailed = true
 		}
 		x.in.Discard(n)
@@ -273,12 +291,20 @@ func (s *stopper) readUntil(c net.Conn, t time.Time) bool {
 	return !s.stopping && c.SetReadDeadline(t) == nil
 }
 
-// stopReads ends the read that is under way, and lets none follow.
-func (s *stopper) stopReads(c net.Conn) {
+// writeUntil is readUntil for a write.
+func (s *stopper) writeUntil(c net.Conn, t time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return !s.stopping && c.SetWriteDeadline(t) == nil
+}
+
+// stop ends the read from one connection and the write to another that are under way, and lets none follow.
+func (s *stopper) stop(from, to net.Conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.stopping = true
-	_ = c.SetReadDeadline(time.Unix(1, 0)) // a failure is a closed connection, whose reader has ended
+	_ = from.SetReadDeadline(time.Unix(1, 0)) // a failure is a closed connection, whose reader has ended
+	_ = to.SetWriteDeadline(time.Unix(1, 0))  // as above
 }
 
 func (s *stopper) isStopping() bool {

@@ -67,6 +67,15 @@ func (u *upstream) close() {
 	u.once.Do(func() { _ = bottom(u.conn).Close() })
 }
 
+// quiet makes the connection ready for another attempt, and reports whether the other side has said nothing beyond its answer:
+// neither in our buffer nor in TLS's, where the next attempt would take it for its own.
+func (u *upstream) quiet() bool {
+	if len(u.in.Buffered()) > 0 || u.conn.SetDeadline(time.Unix(1, 0)) != nil {
+		return false
+	}
+	return isTimeout(u.in.Await()) && u.conn.SetDeadline(time.Time{}) == nil
+}
+
 // stale reports whether the connection can't take another attempt.
 func (u *upstream) stale(now time.Time) bool {
 	return now.Sub(u.since) > u.keep || u.probe.known() && u.probe.readable()

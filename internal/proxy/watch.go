@@ -163,6 +163,12 @@ func (w *watch) leaveLocked() {
 	w.gone()
 }
 
+// hangsUp is hungUp where the system can be asked without reading; elsewhere it is false.
+func (x *session) hangsUp() bool {
+	gone, known := peerClosed(bottom(x.raw))
+	return known && gone
+}
+
 // hungUp reports whether the client has sent its last byte. Where the system can't tell, one byte is awaited for a moment; the
 // next attempt finds it.
 func (x *session) hungUp() bool {

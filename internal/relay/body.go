@@ -202,7 +202,7 @@ func (b *Body) stepTrailer(c byte) error {
 // want moves on to the next state if c is what the grammar has here.
 func (b *Body) want(c, wanted byte, next chunkState) error {
 	if c != wanted {
-		return malformed("chunk: byte %#02x where %#02x belongs", c, wanted)
+		return malformed("a chunk has another byte where %#02x belongs", wanted)
 	}
 	b.state, b.count = next, 0
 	return nil

@@ -6,10 +6,10 @@ package relay
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 )
 
 // MaxHead is the most bytes that a message head may have, request line and final empty line included.
@@ -52,7 +52,8 @@ const (
 	seenLength
 )
 
-// A MalformedError is a head that is refused. Its text is fit for the person who runs the client.
+// A MalformedError is a head that is refused. Its text is fit for the person who runs the client, and for a log: what stands in a
+// request can be secret, so it names at most a field.
 type MalformedError struct{ What string }
 
 func (e *MalformedError) Error() string { return "malformed HTTP head: " + e.What }
@@ -88,10 +89,10 @@ func (h *Head) ParseRequest(raw []byte) error {
 	method, after, ok1 := cut(line, ' ')
 	target, proto, ok2 := cut(after, ' ')
 	if !ok1 || !ok2 || len(target) == 0 || bytes.IndexByte(proto, ' ') >= 0 {
-		return malformed("request line %q", clip(line))
+		return malformed("the request line is not method, target and protocol")
 	}
 	if !isToken(method) {
-		return malformed("method %q", clip(method))
+		return malformed("the method is no token")
 	}
 	for _, c := range target {
 		if c <= ' ' || c == 0x7f {
@@ -120,16 +121,16 @@ func (h *Head) ParseResponse(raw []byte) error {
 	}
 	proto, after, ok := cut(line, ' ')
 	if !ok || len(after) < 3 || (len(after) > 3 && after[3] != ' ') {
-		return malformed("status line %q", clip(line))
+		return malformed("the status line is not protocol, status and reason")
 	}
 	if err := h.parseProto(proto); err != nil {
 		return err
 	}
 	status, ok := decimal(after[:3])
 	if !ok || status < 100 {
-		return malformed("status %q", clip(after))
+		return malformed("the status is not a number of three digits")
 	}
-	if slices.ContainsFunc(after[3:], isControl) {
+	if hasControl(after[3:]) {
 		return malformed("control character in the status line")
 	}
 	h.Status = int(status)
@@ -147,7 +148,7 @@ func (h *Head) parseProto(p []byte) error {
 	case "HTTP/1.0":
 		h.Minor = 0
 	default:
-		return malformed("protocol %q: only HTTP/1.1 and HTTP/1.0 are relayed", clip(p))
+		return malformed("a protocol other than HTTP/1.1 and HTTP/1.0")
 	}
 	return nil
 }
@@ -170,12 +171,12 @@ func (h *Head) parseFields(rest []byte) error {
 		case line[0] == ' ' || line[0] == '\t':
 			return malformed("folded header line")
 		case !ok || !isToken(name):
-			return malformed("header line %q", clip(line))
+			return malformed("header line %d is not a name, a colon and a value", len(h.Fields)+1)
 		case len(h.Fields) == maxFields:
 			return malformed("more than %d header fields", maxFields)
 		}
 		value = trimSpace(value)
-		if slices.ContainsFunc(value, isControl) {
+		if hasControl(value) {
 			return malformed("control character in header %q", clip(name))
 		}
 		h.Fields = append(h.Fields, Field{name, value})
@@ -203,7 +204,7 @@ func (h *Head) framingField(name, value []byte) error {
 	case len("transfer-encoding"):
 		if equalFold(name, "transfer-encoding") {
 			if h.Chunked || !equalFold(value, "chunked") {
-				return malformed("Transfer-Encoding %q: only one `chunked` is relayed", clip(value))
+				return malformed("a Transfer-Encoding other than one `chunked`")
 			}
 			h.Chunked = true
 		}
@@ -241,7 +242,7 @@ func (h *Head) connection(value []byte) {
 func (h *Head) contentLength(value []byte) error {
 	n, ok := decimal(value)
 	if !ok {
-		return malformed("Content-Length %q", clip(value))
+		return malformed("the Content-Length is not a number")
 	}
 	h.ContentLength = n
 	return h.once(seenLength, "Content-Length")
@@ -315,12 +316,16 @@ func isToken(b []byte) bool {
 	return len(b) > 0
 }
 
+// isTokenByte looks c up in the set of token characters: letters, digits and !#$%&'*+-.^_`|~.
 func isTokenByte(c byte) bool {
-	switch {
-	case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9':
-		return true
+	const (
+		below64 = 0x03ff_6cfa_0000_0000
+		above64 = 0x57ff_ffff_c7ff_fffe
+	)
+	if c < 64 {
+		return below64>>c&1 != 0
 	}
-	return strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0
+	return c < 128 && uint64(above64)>>(c-64)&1 != 0
 }
 
 // decimal reads digits and nothing else.
@@ -335,6 +340,19 @@ func decimal(b []byte) (n int64, ok bool) {
 		n = n*10 + int64(c-'0')
 	}
 	return n, true
+}
+
+// hasControl reports whether any byte of b may not stand in a field value. It looks at eight at a time.
+func hasControl(b []byte) bool {
+	const each = 0x0101_0101_0101_0101
+	for ; len(b) >= 8; b = b[8:] {
+		w := binary.LittleEndian.Uint64(b)
+		del := w ^ 0x7f*each
+		if ((w-' '*each)&^w|(del-each)&^del)&(0x80*each) != 0 {
+			break // a byte below space, perhaps an allowed tab, or DEL
+		}
+	}
+	return slices.ContainsFunc(b, isControl)
 }
 
 // isControl reports whether c may not stand in a field value.

@@ -179,3 +179,35 @@ func legible(h *Head) (raw []byte, target string) {
 	i := bytes.IndexByte(h.Raw, ' ') + 1
 	return slices.Concat(h.Raw[:i], []byte(target), h.Raw[i+len(h.Target):]), target
 }
+
+func TestByteClasses(t *testing.T) {
+	for i := range 256 {
+		c := byte(i)
+		letter := 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
+		if got, want := isTokenByte(c), letter || strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0; got != want {
+			t.Errorf("%q in a token: got %v, want %v", c, got, want)
+		}
+		for at := range 20 {
+			b := bytes.Repeat([]byte("\t~\xff a"), 4)
+			b[at] = c
+			if got, want := hasControl(b), c < ' ' && c != '\t' || c == 0x7f; got != want {
+				t.Errorf("control %q at %d: got %v, want %v", c, at, got, want)
+			}
+		}
+	}
+}
+
+func BenchmarkParseRequest(b *testing.B) {
+	raw := []byte("POST / HTTP/1.1\r\nHost: ec2.us-east-1.amazonaws.com\r\nAccept-Encoding: identity\r\n" +
+		"Content-Type: application/x-www-form-urlencoded; charset=utf-8\r\nX-Amz-Date: 20261123T120000Z\r\n" +
+		"X-Amz-Security-Token: " + strings.Repeat("IQoJb3JpZ2luX2Vj", 60) + "\r\n" +
+		"Authorization: AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20261123/us-east-1/ec2/aws4_request\r\nContent-Length: 120\r\n\r\n")
+	var h Head
+	b.SetBytes(int64(len(raw)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := h.ParseRequest(raw); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -4,7 +4,10 @@
 // What AWS's APIs look like comes from apis.txt, which internal/wire/gen writes. All functions are safe for concurrent use.
 package wire
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // A Protocol is one of AWS's wire protocols.
 type Protocol uint8
@@ -91,3 +94,20 @@ type Outcome struct {
 
 // MaxErrorBody is how much of an error body is read.
 const MaxErrorBody = 64 << 10
+
+// ReadOnly reports whether the operation changes nothing, so that sending it twice does no harm: a GET or HEAD of a REST protocol,
+// or an operation that is named as one that reads. It is false when in doubt.
+func (r *Request) ReadOnly() bool {
+	if r.Protocol == RESTJSON || r.Protocol == RESTXML {
+		return r.Method == "GET" || r.Method == "HEAD"
+	}
+	if r.Operation == "GetActivityTask" { // takes the task: https://docs.aws.amazon.com/step-functions/latest/apireference/API_GetActivityTask.html
+		return false
+	}
+	for _, verb := range [...]string{"Describe", "List", "Get", "BatchGet", "Search", "Lookup"} {
+		if strings.HasPrefix(r.Operation, verb) {
+			return true
+		}
+	}
+	return false
+}
