@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -126,24 +127,30 @@ func TestAbsorb(t *testing.T) { //nolint:gocognit // both ends of each connectio
 			if a.Absorbed != tt.absorbed || a.Result != tt.result {
 				t.Errorf("told of %+v", a)
 			}
-			if len(requests) != tt.sent {
-				t.Errorf("sent %d times, want %d", len(requests), tt.sent)
-			}
-			for range len(requests) {
-				if r := <-requests; r != tt.request {
-					t.Errorf("sent %.200q", r)
-				}
-			}
-			since := w.gov.asked[0].Since
-			for _, at := range w.gov.asked {
-				if !at.Since.Equal(since) {
-					t.Errorf("lost its place: since %v, then %v", since, at.Since)
-				}
-			}
-			if w.holding != 0 {
-				t.Errorf("holding %d at the end", w.holding)
-			}
+			checkSent(t, w, requests, tt.request, tt.sent)
 		})
+	}
+}
+
+// checkSent checks that request was sent n times, each in the same place, and that nothing is held any more.
+func checkSent(t *testing.T, w *world, requests <-chan string, request string, n int) {
+	t.Helper()
+	if len(requests) != n {
+		t.Errorf("sent %d times, want %d", len(requests), n)
+	}
+	for range len(requests) {
+		if r := <-requests; r != request {
+			t.Errorf("sent %.200q", r)
+		}
+	}
+	since := w.gov.asked[0].Since
+	for _, at := range w.gov.asked {
+		if !at.Since.Equal(since) {
+			t.Errorf("lost its place: since %v, then %v", since, at.Since)
+		}
+	}
+	if w.holding != 0 {
+		t.Errorf("holding %d at the end", w.holding)
 	}
 }
 
@@ -356,48 +363,70 @@ func TestCallKeepsItsPlace(t *testing.T) {
 	}
 }
 
-func TestStalePool(t *testing.T) { //nolint:gocognit // both ends of each connection read best in one place
-	for name, closeNow := range map[string]bool{"closed while idle": true, "closed at the next request": false} {
-		t.Run(name, func(t *testing.T) {
-			conns, idle := 0, make(chan struct{})
-			w := newWorld(t, func(c *tls.Conn) {
-				conns++
-				first := conns == 1
-				in := bufio.NewReader(c)
-				for {
-					if _, err := readMessage(in); err != nil {
-						return
-					}
-					io.WriteString(c, okAnswer)
-					if !first {
-						continue
-					}
-					if !closeNow {
-						in.Peek(1) // the next request is there, and gets no answer
-					}
-					c.NetConn().(*net.TCPConn).SetLinger(0)
-					c.NetConn().Close()
-					close(idle)
-					return
-				}
-			}, nil)
-			c := w.open(ec2Host)
-			for i := range 2 {
-				io.WriteString(c, describe+describeBody)
-				if got := readN(t, c, len(okAnswer)); got != okAnswer {
-					t.Fatalf("attempt %d: got %q", i, got)
-				}
-				if closeNow {
-					<-idle
-				}
-			}
-			if conns != 2 {
-				t.Errorf("%d connections, want 2", conns)
-			}
-			if waits, _, _ := w.gov.seen(); waits != 2 {
-				t.Errorf("%d waits: a request that was never seen by AWS costs nothing more", waits)
-			}
-		})
+func TestStalePool(t *testing.T) {
+	t.Run("closed while idle", func(t *testing.T) { testStalePool(t, true) })
+	t.Run("closed at the next request", func(t *testing.T) { testStalePool(t, false) })
+}
+
+func testStalePool(t *testing.T, closeNow bool) {
+	t.Helper()
+	var conns atomic.Int32
+	closed := make(chan struct{})
+	w := newWorld(t, func(c *tls.Conn) {
+		if conns.Add(1) > 1 {
+			ok(c)
+			return
+		}
+		in := bufio.NewReader(c)
+		readMessage(in)
+		io.WriteString(c, okAnswer)
+		if !closeNow {
+			in.Peek(1) // the next request is there, and gets no answer
+		}
+		c.NetConn().(*net.TCPConn).SetLinger(0)
+		c.NetConn().Close()
+		close(closed)
+	}, nil)
+	c := w.open(ec2Host)
+	for i := range 2 {
+		io.WriteString(c, describe+describeBody)
+		if got := readN(t, c, len(okAnswer)); got != okAnswer {
+			t.Fatalf("attempt %d: got %q", i, got)
+		}
+		if closeNow {
+			<-closed
+		}
+	}
+	if n := conns.Load(); n != 2 {
+		t.Errorf("%d connections, want 2", n)
+	}
+	if waits, _, _ := w.gov.seen(); waits != 2 {
+		t.Errorf("%d waits: a request that was never seen by AWS costs nothing more", waits)
+	}
+}
+
+// That an idle connection was closed is seen before it is used: an upload could not be sent a second time.
+func TestStalePoolBeforeUpload(t *testing.T) {
+	const size = keptBody + 1
+	var conns atomic.Int32
+	closed := make(chan struct{})
+	w := newWorld(t, func(c *tls.Conn) {
+		if conns.Add(1) > 1 {
+			ok(c)
+			return
+		}
+		readMessage(bufio.NewReader(c))
+		io.WriteString(c, okAnswer)
+		c.Close()
+		close(closed)
+	}, nil)
+	c := w.open(s3Host)
+	io.WriteString(c, "GET /k HTTP/1.1\r\nHost: "+s3Host+"\r\n\r\n")
+	readN(t, c, len(okAnswer))
+	<-closed
+	go fmt.Fprintf(c, "PUT /k HTTP/1.1\r\nHost: %s\r\nContent-Length: %d\r\n\r\n%s", s3Host, size, strings.Repeat("x", size))
+	if got := readN(t, c, len(okAnswer)); got != okAnswer {
+		t.Errorf("got %q", got)
 	}
 }
 

@@ -82,115 +82,137 @@ func TestForbiddenDestinations(t *testing.T) {
 
 // Where a Dial of the caller's leads is judged too.
 func TestForbiddenByCustomDial(t *testing.T) {
-	w := newWorld(t, ok, nil)
-	_, own, _ := net.SplitHostPort(w.addr)
-	for _, to := range []string{"127.0.0.1:" + own, "169.254.169.254:80", "[::ffff:169.254.169.254]:80"} {
+	var own string
+	w := newWorld(t, ok, func(w *world) {
+		dial := w.server.Dial
+		w.server.Dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
+			if strings.HasPrefix(addr, "leads-to-ourselves.") {
+				addr = own
+			}
+			return dial(ctx, network, addr)
+		}
+	})
+	own = w.addr
+	for _, to := range []string{own, "leads-to-ourselves.example.org:443", "169.254.169.254:80", "[::ffff:169.254.169.254]:80"} {
 		if _, got := w.connect(to, auth); !strings.HasPrefix(got, "HTTP/1.1 403 ") {
 			t.Errorf("%s: %q", to, got)
 		}
 	}
 }
 
-// A corporate proxy of the test's: it notes what it is asked, wants credentials, and leads to the given address.
-func startParent(t *testing.T, secure *tls.Config, to func() string, asked chan<- string) (addr string) { //nolint:gocognit // both ends of each connection read best in one place
+// A corporate is a proxy of the test's: it notes what it is asked, wants credentials, and leads to one address.
+type corporate struct {
+	addr   string
+	secure *tls.Config // of the proxy itself; nil for plain
+	to     string
+	asked  chan string
+}
+
+func (p *corporate) start(t *testing.T) {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { ln.Close() })
+	p.addr, p.asked = ln.Addr().String(), make(chan string, 10)
 	go func() {
 		for {
 			c, err := ln.Accept()
 			if err != nil {
 				return
 			}
-			if secure != nil {
-				c = tls.Server(c, secure)
+			if p.secure != nil {
+				c = tls.Server(c, p.secure)
 			}
-			go func() {
-				defer c.Close()
-				r, err := http.ReadRequest(bufio.NewReader(c))
-				if err != nil {
-					return
-				}
-				asked <- r.Method + " " + r.Host
-				if u, p, _ := (&http.Request{Header: http.Header{"Authorization": r.Header["Proxy-Authorization"]}}).BasicAuth(); u != "corp" || p != "p@ss" {
-					io.WriteString(c, "HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
-					return
-				}
-				there, err := net.Dial("tcp", to())
-				if err != nil {
-					return
-				}
-				defer there.Close()
-				io.WriteString(c, "HTTP/1.1 200 OK\r\nX: y\r\n\r\n")
-				go func() { io.Copy(there, c); there.Close() }()
-				io.Copy(c, there)
-			}()
+			go p.serve(c)
 		}
 	}()
-	return ln.Addr().String()
 }
 
-func TestParentProxy(t *testing.T) { //nolint:gocognit // both ends of each connection read best in one place
-	for _, scheme := range []string{"http", "https"} {
-		t.Run(scheme, func(t *testing.T) {
-			asked := make(chan string, 10)
-			var aws string
-			requests := make(chan string, 10)
-			var parent string
-			w := newWorld(t, answers(requests, okAnswer), func(w *world) {
-				aws = w.listenAWS(answers(requests, okAnswer))
-				var secure *tls.Config
-				if scheme == "https" {
-					secure, _ = w.aws.TLSConfig("proxy.amazonaws.com")
-				}
-				addr := startParent(t, secure, func() string { return aws }, asked)
-				parent = scheme + "://corp:p%40ss@" + addr
-				if scheme == "https" {
-					parent = "https://corp:p%40ss@proxy.amazonaws.com:3128"
-					w.server.Dial = func(ctx context.Context, network, _ string) (net.Conn, error) {
-						return new(net.Dialer).DialContext(ctx, network, addr)
-					}
-				} else {
-					w.server.Dial = nil
-				}
-				w.server.Parent = func(string) *url.URL { u, _ := url.Parse(parent); return u }
-			})
-			c := w.open(ec2Host)
-			for range 2 {
-				io.WriteString(c, describe+describeBody)
-				if got := readN(t, c, len(okAnswer)); got != okAnswer {
-					t.Fatalf("got %q", got)
-				}
-				if r := <-requests; strings.Contains(r, "Proxy-Authorization") || r != describe+describeBody {
-					t.Errorf("arrived %q", r)
-				}
+func (p *corporate) serve(c net.Conn) {
+	defer c.Close()
+	r, err := http.ReadRequest(bufio.NewReader(c))
+	if err != nil {
+		return
+	}
+	p.asked <- r.Method + " " + r.Host
+	r.Header["Authorization"] = r.Header["Proxy-Authorization"]
+	if user, password, _ := r.BasicAuth(); user != "corp" || password != "p@ss" {
+		io.WriteString(c, "HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
+		return
+	}
+	there, err := net.Dial("tcp", p.to)
+	if err != nil {
+		return
+	}
+	defer there.Close()
+	io.WriteString(c, "HTTP/1.1 200 OK\r\nX: y\r\n\r\n")
+	go func() { io.Copy(there, c); there.Close() }()
+	io.Copy(c, there)
+}
+
+func TestParentProxy(t *testing.T) {
+	t.Run("http", func(t *testing.T) { testParentProxy(t, "http") })
+	t.Run("https", func(t *testing.T) { testParentProxy(t, "https") })
+}
+
+func testParentProxy(t *testing.T, scheme string) {
+	t.Helper()
+	requests := make(chan string, 10)
+	var p corporate
+	w := newWorld(t, answers(requests, okAnswer), func(w *world) {
+		p.to = w.listenAWS(answers(requests, okAnswer))
+		if scheme == "https" {
+			p.secure, _ = w.aws.TLSConfig("proxy.amazonaws.com")
+		}
+		p.start(t)
+		w.server.Dial = nil
+		parent := &url.URL{Scheme: scheme, Host: p.addr, User: url.UserPassword("corp", "p@ss")}
+		if scheme == "https" {
+			parent.Host = "proxy.amazonaws.com:3128"
+			w.server.Dial = func(ctx context.Context, network, _ string) (net.Conn, error) {
+				return new(net.Dialer).DialContext(ctx, network, p.addr)
 			}
-			if got := <-asked; got != "CONNECT "+ec2Host+":443" || len(asked) != 0 {
-				t.Errorf("asked %q and %d more", got, len(asked))
-			}
-			if _, got := w.connect("registry.terraform.io:443", auth); !strings.HasPrefix(got, "HTTP/1.1 200 ") {
-				t.Errorf("tunnel: %q", got)
-			}
-			if got := <-asked; got != "CONNECT registry.terraform.io:443" {
-				t.Errorf("asked %q", got)
-			}
-			if _, got := w.connect("169.254.169.254:80", auth); !strings.HasPrefix(got, "HTTP/1.1 403 ") || len(asked) != 0 {
-				t.Errorf("metadata through the parent: %q", got)
-			}
-		})
+		}
+		w.server.Parent = func(string) *url.URL { return parent }
+	})
+	c := w.open(ec2Host)
+	for range 2 {
+		io.WriteString(c, describe+describeBody)
+		if got := readN(t, c, len(okAnswer)); got != okAnswer {
+			t.Fatalf("got %q", got)
+		}
+		if r := <-requests; r != describe+describeBody { // above all, without the credentials
+			t.Errorf("arrived %q", r)
+		}
+	}
+	checkAsked(t, &p, "CONNECT "+ec2Host+":443") // once: the connection is used again
+	if _, got := w.connect("registry.terraform.io:443", auth); !strings.HasPrefix(got, "HTTP/1.1 200 ") {
+		t.Errorf("tunnel: %q", got)
+	}
+	checkAsked(t, &p, "CONNECT registry.terraform.io:443")
+	if _, got := w.connect("169.254.169.254:80", auth); !strings.HasPrefix(got, "HTTP/1.1 403 ") || len(p.asked) != 0 {
+		t.Errorf("metadata through the parent: %q", got)
+	}
+}
+
+// checkAsked checks that the corporate proxy was asked this and nothing more.
+func checkAsked(t *testing.T, p *corporate, want string) {
+	t.Helper()
+	if got := <-p.asked; got != want || len(p.asked) != 0 {
+		t.Errorf("asked %q and %d more, want %q", got, len(p.asked), want)
 	}
 }
 
 func TestParentProxyFails(t *testing.T) {
-	asked := make(chan string, 10)
+	var p corporate
+	p.start(t)
 	for name, tt := range map[string]struct {
 		parent func(w *world) string
 		want   string
 	}{
-		"wrong credentials": {func(*world) string { return "http://corp:wrong@" + startParent(t, nil, nil, asked) }, "407"},
+		"wrong credentials": {func(*world) string { return "http://corp:wrong@" + p.addr }, "407"},
 		"none there":        {func(*world) string { return "http://corp:wrong@" + closedPort(t) }, "refused"},
 		"unknown scheme":    {func(*world) string { return "socks5://127.0.0.1:1" }, "socks5"},
 		"ourselves":         {func(w *world) string { return "http://" + w.addr }, "botorate itself"},

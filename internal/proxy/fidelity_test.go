@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"cmp"
 	"crypto/tls"
 	"fmt"
 	"io"
@@ -83,13 +84,16 @@ func TestRequestsArriveAsSent(t *testing.T) {
 	}
 }
 
-func TestAnswersArriveAsSent(t *testing.T) { //nolint:gocognit // both ends of each connection read best in one place
-	type answer struct {
-		method string
-		pieces []string
-		last   bool // the connection ends with it
-	}
-	cases := map[string]answer{
+// An answer is sent in pieces, each only when the former has come through.
+type answer struct {
+	method string
+	pieces []string
+	last   bool // the connection ends with it
+}
+
+// The answers that other proxies were seen to damage or to delay.
+func fidelityAnswers() map[string]answer {
+	return map[string]answer{
 		"event stream": {pieces: []string{
 			"HTTP/1.1 200 OK\r\nContent-Type: application/vnd.amazon.eventstream\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n",
 			"6\r\nsecond\r\n0\r\n\r\n",
@@ -113,45 +117,49 @@ func TestAnswersArriveAsSent(t *testing.T) { //nolint:gocognit // both ends of e
 		"error until close":        {pieces: []string{"HTTP/1.1 400 Bad\r\n\r\nsome text"}, last: true},
 		"close":                    {pieces: []string{"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok"}, last: true},
 	}
-	for name, tt := range cases {
-		t.Run(name, func(t *testing.T) {
-			next := make(chan string)
-			end := sync.OnceFunc(func() { close(next) })
-			defer end()
-			w := newWorld(t, func(c *tls.Conn) {
-				for p := range next {
-					if p == tt.pieces[0] {
-						readHead(t, c)
-					}
-					io.WriteString(c, p)
-					if tt.last && p == tt.pieces[len(tt.pieces)-1] {
-						return
-					}
-				}
-			}, nil)
-			method := tt.method
-			if method == "" {
-				method = "GET"
+}
+
+func TestAnswersArriveAsSent(t *testing.T) {
+	for name, a := range fidelityAnswers() {
+		t.Run(name, a.test)
+	}
+}
+
+func (a answer) test(t *testing.T) {
+	next := make(chan string)
+	end := sync.OnceFunc(func() { close(next) })
+	defer end()
+	w := newWorld(t, func(c *tls.Conn) { a.send(t, c, next) }, nil)
+	c := w.open(s3Host)
+	for range 2 { // the second shows that both connections are as good as new
+		fmt.Fprintf(c, "%s / HTTP/1.1\r\nHost: %s\r\n\r\n", cmp.Or(a.method, "GET"), s3Host)
+		for _, p := range a.pieces {
+			next <- p
+			if got := readN(t, c, len(p)); got != p {
+				t.Fatalf("sent %.200q\ngot %.200q", p, got)
 			}
-			c := w.open(s3Host)
-			for range 2 { // the second shows that both connections are as good as new
-				fmt.Fprintf(c, "%s / HTTP/1.1\r\nHost: %s\r\n\r\n", method, s3Host)
-				for _, p := range tt.pieces { // the next is sent only after this one has come through
-					next <- p
-					if got := readN(t, c, len(p)); got != p {
-						t.Fatalf("sent %.200q\ngot %.200q", p, got)
-					}
-				}
-				if tt.last {
-					break
-				}
-			}
-			end()
-			c.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
-			rest, err := io.ReadAll(c)
-			if len(rest) > 0 || tt.last != (err == nil) {
-				t.Errorf("then came %q, %v; connection should end: %v", rest, err, tt.last)
-			}
-		})
+		}
+		if a.last {
+			break
+		}
+	}
+	end()
+	c.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
+	if rest, err := io.ReadAll(c); len(rest) > 0 || a.last != (err == nil) {
+		t.Errorf("then came %q, %v; connection should end: %v", rest, err, a.last)
+	}
+}
+
+// send is the upstream's part: it sends the pieces as it gets them, the first after a request.
+func (a answer) send(t *testing.T, c *tls.Conn, next <-chan string) {
+	t.Helper()
+	for p := range next {
+		if p == a.pieces[0] {
+			readHead(t, c)
+		}
+		io.WriteString(c, p)
+		if a.last && p == a.pieces[len(a.pieces)-1] {
+			return
+		}
 	}
 }

@@ -174,3 +174,36 @@ func TestInterimAnswers(t *testing.T) {
 		})
 	}
 }
+
+// When the grace is over, an attempt that is held ends with it: not at the watchman's next round.
+func TestHeldEndsWithGrace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &Server{
+			Policy: &quota.Policy{}, Tenants: map[string]string{"team": "secret"}, Grace: 1300 * time.Millisecond,
+			gov: &scripted{wait: func(ctx context.Context, _ botorate.Attempt) error { <-ctx.Done(); return ctx.Err() }},
+		}
+		var err error
+		if s.Authority, err = ca.New(time.Now(), []string{"amazonaws.com"}); err != nil {
+			t.Fatal(err)
+		}
+		ctx, stop := context.WithCancel(context.Background())
+		ln, served := newPipeListener(), make(chan error)
+		go func() { served <- s.Serve(ctx, ln) }()
+		here, there := net.Pipe()
+		ln.conns <- there
+		io.WriteString(here, "CONNECT "+ec2Host+":443 HTTP/1.1\r\n"+auth+"\r\n")
+		readHead(t, here)
+		c := tls.Client(here, &tls.Config{ServerName: ec2Host, RootCAs: rootsOf(s.Authority), MaxVersion: tls.VersionTLS12})
+		io.WriteString(c, "GET / HTTP/1.1\r\nHost: "+ec2Host+"\r\n\r\n")
+		synctest.Wait()
+		stopped := time.Now()
+		stop()
+		if err := <-served; err != nil {
+			t.Error(err)
+		}
+		if took := time.Since(stopped); took != s.Grace {
+			t.Errorf("Serve returned after %v, want %v", took, s.Grace)
+		}
+		here.Close()
+	})
+}

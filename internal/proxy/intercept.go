@@ -38,13 +38,6 @@ func (c *client) intercept(ctx context.Context, to target) *session {
 	if err := c.raw.SetDeadline(time.Now().Add(headTimeout)); err != nil {
 		return nil
 	}
-	if c.plain.Await() != nil {
-		return nil
-	}
-	if c.plain.Buffered()[0] != recordHandshake {
-		c.s.log.Debug("a client did not speak TLS to an AWS API", slog.String("host", to.host))
-		return nil
-	}
 	conn := tls.Server(withFront(c.raw, c.plain), config)
 	if err := conn.HandshakeContext(ctx); err != nil {
 		c.handshakeFailed(to, err)

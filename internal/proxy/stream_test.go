@@ -112,53 +112,60 @@ func TestExpectIsAbsorbed(t *testing.T) {
 	}
 }
 
-func TestEarlyAnswer(t *testing.T) { //nolint:gocognit // both ends of each connection read best in one place
-	body := strings.Repeat("x", 8<<20)
-	request := fmt.Sprintf("PUT /k HTTP/1.1\r\nHost: %s\r\nContent-Length: %d\r\n\r\n", s3Host, len(body))
-	for name, tt := range map[string]struct {
-		answer string
-		reads  bool // the upstream reads the rest nevertheless
-		next   bool // so the connection can go on
-	}{
+// An early is an upstream that answers an upload of 8 MB after the first of them.
+type early struct {
+	answer string
+	reads  bool // it reads the rest nevertheless
+	next   bool // so the connection can go on
+}
+
+const uploadSize = 8 << 20
+
+func TestEarlyAnswer(t *testing.T) {
+	for name, e := range map[string]early{
 		"upstream reads on":                    {forbidden, true, true},
 		"upstream closes, as it says":          {strings.Replace(forbidden, "\r\n", "\r\nConnection: close\r\n", 1), false, false},
 		"upstream closes without saying so":    {forbidden, false, false},
 		"upstream reads on, throttle not kept": {slowDown, true, false},
 	} {
-		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, func(c *tls.Conn) {
-				readHead(t, c)
-				readN(t, c, 1<<20)
-				io.WriteString(c, tt.answer)
-				if tt.reads {
-					io.CopyN(io.Discard, c, int64(len(body))-1<<20)
-					c.Read(make([]byte, 1))
-				}
-			}, nil)
-			c := w.open(s3Host)
-			sent := make(chan error, 1)
-			go func() {
-				_, err := io.WriteString(c, request+body)
-				sent <- err
-			}()
-			if got := readN(t, c, len(tt.answer)); got != tt.answer {
-				t.Errorf("got %q", got)
-			}
-			if !tt.next {
-				if rest, err := io.ReadAll(c); err != nil || len(rest) > 0 {
-					t.Errorf("then %q, %v", rest, err)
-				}
-			}
-			if err := <-sent; err != nil {
-				t.Errorf("the client could not send on: %v", err)
-			}
-			if tt.next {
-				io.WriteString(c, "BAD\r\n\r\n")
-				if got := readHead(t, c); !strings.HasPrefix(got, "HTTP/1.1 400 ") {
-					t.Errorf("got %q", got)
-				}
-			}
-		})
+		t.Run(name, e.test)
+	}
+}
+
+func (e early) test(t *testing.T) {
+	c := newWorld(t, func(c *tls.Conn) { e.serve(t, c) }, nil).open(s3Host)
+	sent := make(chan error, 1)
+	go func() {
+		_, err := fmt.Fprintf(c, "PUT /k HTTP/1.1\r\nHost: %s\r\nContent-Length: %d\r\n\r\n%s", s3Host, uploadSize, strings.Repeat("x", uploadSize))
+		sent <- err
+	}()
+	if got := readN(t, c, len(e.answer)); got != e.answer {
+		t.Errorf("got %q", got)
+	}
+	if !e.next {
+		if rest, err := io.ReadAll(c); err != nil || len(rest) > 0 {
+			t.Errorf("then %q, %v", rest, err)
+		}
+	}
+	if err := <-sent; err != nil {
+		t.Errorf("the client could not send on: %v", err)
+	}
+	if e.next {
+		io.WriteString(c, "BAD\r\n\r\n")
+		if got := readHead(t, c); !strings.HasPrefix(got, "HTTP/1.1 400 ") {
+			t.Errorf("got %q", got)
+		}
+	}
+}
+
+func (e early) serve(t *testing.T, c *tls.Conn) {
+	t.Helper()
+	readHead(t, c)
+	readN(t, c, 1<<20)
+	io.WriteString(c, e.answer)
+	if e.reads {
+		io.CopyN(io.Discard, c, uploadSize-1<<20)
+		c.Read(make([]byte, 1))
 	}
 }
 

@@ -204,7 +204,7 @@ func ok(c *tls.Conn) {
 		if _, err := readMessage(in); err != nil {
 			return
 		}
-		io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+		io.WriteString(c, okAnswer)
 	}
 }
 
