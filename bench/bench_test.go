@@ -211,35 +211,41 @@ func median[T ~float64 | ~int64](v []T) T {
 
 // BenchmarkKeepAlive compares the ways at 1 and at 50 clients in interleaved rounds of half a second, and prints medians.
 func BenchmarkKeepAlive(b *testing.B) {
-	for _, clients := range []int{1, 50} {
-		b.Run(fmt.Sprintf("clients=%d", clients), func(b *testing.B) {
-			all := ways(b)
-			conns := make([][]*tls.Conn, len(all))
-			for i, w := range all {
-				for range clients {
-					conns[i] = append(conns[i], w.open(b))
-				}
-				w.measure(b, conns[i], 200*time.Millisecond, new(run)) // to warm up
-			}
-			runs := make([]run, len(all))
-			for b.Loop() {
-				for i, w := range all {
-					w.measure(b, conns[i], 500*time.Millisecond, &runs[i])
-				}
-			}
-			b.ReportMetric(0, "ns/op")
-			for i, w := range all {
-				r := &runs[i]
-				b.ReportMetric(median(r.rate), w.name+"-req/s")
-				b.ReportMetric(float64(median(r.latency).Microseconds()), w.name+"-p50-µs")
-				if w.proxy != nil {
-					b.ReportMetric(median(r.cpu), w.name+"-cpu-µs/req")
-					b.ReportMetric(median(r.allocs), w.name+"-allocs/req")
-				}
-			}
-			b.ReportMetric(median(runs[1].rate)/median(runs[2].rate), "×goproxy-rate")
-			b.ReportMetric(median(runs[2].cpu)/median(runs[1].cpu), "÷goproxy-cpu")
-		})
+	b.Run("clients=1", func(b *testing.B) { benchmarkKeepAlive(b, 1) })
+	b.Run("clients=50", func(b *testing.B) { benchmarkKeepAlive(b, 50) })
+}
+
+func benchmarkKeepAlive(b *testing.B, clients int) {
+	b.Helper()
+	all := ways(b)
+	conns := make([][]*tls.Conn, len(all))
+	for i, w := range all {
+		for range clients {
+			conns[i] = append(conns[i], w.open(b))
+		}
+		w.measure(b, conns[i], 200*time.Millisecond, new(run)) // to warm up
+	}
+	runs := make([]run, len(all))
+	for b.Loop() {
+		for i, w := range all {
+			w.measure(b, conns[i], 500*time.Millisecond, &runs[i])
+		}
+	}
+	b.ReportMetric(0, "ns/op")
+	for i, w := range all {
+		w.report(b, &runs[i])
+	}
+	b.ReportMetric(median(runs[1].rate)/median(runs[2].rate), "×goproxy-rate")
+	b.ReportMetric(median(runs[2].cpu)/median(runs[1].cpu), "÷goproxy-cpu")
+}
+
+func (w way) report(b *testing.B, r *run) {
+	b.Helper()
+	b.ReportMetric(median(r.rate), w.name+"-req/s")
+	b.ReportMetric(float64(median(r.latency).Microseconds()), w.name+"-p50-µs")
+	if w.proxy != nil {
+		b.ReportMetric(median(r.cpu), w.name+"-cpu-µs/req")
+		b.ReportMetric(median(r.allocs), w.name+"-allocs/req")
 	}
 }
 

@@ -13,8 +13,6 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
-	"io"
-	"log"
 	"math/big"
 	"net"
 	"net/http"
@@ -248,7 +246,7 @@ func playGoproxy(ln net.Listener, s settings) ([]byte, error) {
 		return nil, err
 	}
 	p := goproxy.NewProxyHttpServer()
-	p.Logger = log.New(io.Discard, "", 0)
+	p.Logger = quiet{}
 	p.KeepAcceptEncoding = true
 	p.CertStore = &certStore{certs: map[string]*tls.Certificate{}}
 	p.Tr = &http.Transport{
@@ -262,6 +260,11 @@ func playGoproxy(ln net.Listener, s settings) ([]byte, error) {
 	go func() { _ = (&http.Server{Handler: p, ReadHeaderTimeout: time.Minute}).Serve(ln) }()
 	return rootPEM, nil
 }
+
+// quiet is a logger of goproxy's kind.
+type quiet struct{}
+
+func (quiet) Printf(string, ...any) {}
 
 type certStore struct {
 	mu    sync.Mutex

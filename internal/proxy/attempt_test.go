@@ -78,7 +78,7 @@ func TestAttemptIsToldOf(t *testing.T) {
 	}
 }
 
-func TestAbsorb(t *testing.T) { //nolint:gocognit // both ends of each connection read best in one place
+func TestAbsorb(t *testing.T) {
 	big := strings.Repeat("x", 300<<10)
 	for name, tt := range map[string]struct {
 		request  string

@@ -13,7 +13,7 @@ import (
 
 func sameUserKnown(*testing.T) bool { return true }
 
-func TestPeerUID(t *testing.T) { //nolint:gocognit // both ends of each connection read best in one place
+func TestPeerUID(t *testing.T) {
 	for _, tt := range []struct{ listen, dial string }{
 		{"127.0.0.1:0", "127.0.0.1"},
 		{"[::1]:0", "::1"},
