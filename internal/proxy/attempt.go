@@ -143,7 +143,7 @@ func (x *session) refuseHead(err error) {
 		status, code = 431, "BotorateHeadTooLarge"
 	}
 	x.s.log.Debug("refused a request", slog.String("host", x.to.host), slog.Any("error", err))
-	x.answer(wire.Refuse(&wire.Request{}, status, code, "botorate refuses this request: "+err.Error()))
+	x.answer(wire.Refuse(&wire.Request{Method: string(x.req.Method)}, status, code, "botorate refuses this request: "+err.Error()))
 	x.linger()
 }
 

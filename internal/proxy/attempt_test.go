@@ -409,7 +409,7 @@ func testStalePool(t *testing.T, closeNow bool) {
 func TestStalePoolBeforeUpload(t *testing.T) {
 	const size = keptBody + 1
 	var conns atomic.Int32
-	closed := make(chan struct{})
+	kept, closed := make(chan struct{}), make(chan struct{})
 	w := newWorld(t, func(c *tls.Conn) {
 		if conns.Add(1) > 1 {
 			ok(c)
@@ -417,12 +417,15 @@ func TestStalePoolBeforeUpload(t *testing.T) {
 		}
 		readMessage(bufio.NewReader(c))
 		io.WriteString(c, okAnswer)
+		<-kept
 		c.Close()
 		close(closed)
 	}, nil)
 	c := w.open(s3Host)
 	io.WriteString(c, "GET /k HTTP/1.1\r\nHost: "+s3Host+"\r\n\r\n")
 	readN(t, c, len(okAnswer))
+	w.ended(1)
+	close(kept)
 	<-closed
 	go fmt.Fprintf(c, "PUT /k HTTP/1.1\r\nHost: %s\r\nContent-Length: %d\r\n\r\n%s", s3Host, size, strings.Repeat("x", size))
 	if got := readN(t, c, len(okAnswer)); got != okAnswer {

@@ -178,6 +178,7 @@ func TestRefusedInside(t *testing.T) {
 		"GET https://evil.example.org/ HTTP/1.1\r\n" + host + "\r\n":                                            "421",
 		"GET https://" + ec2Host + "@evil.example.org/ HTTP/1.1\r\n" + host + "\r\n":                            "421",
 		"GET http://" + ec2Host + "/ HTTP/1.1\r\n" + host + "\r\n":                                              "421",
+		"HEAD / HTTP/1.1\r\nHost: evil.example.org\r\n\r\n":                                                     "421",
 		"CONNECT evil.example.org:443 HTTP/1.1\r\n" + host + "\r\n":                                             "421",
 		"GET / HTTP/1.1\r\n" + host + host + "\r\n":                                                             "400",
 		"POST / HTTP/1.1\r\n" + host + "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /x": "400",
@@ -195,8 +196,8 @@ func TestRefusedInside(t *testing.T) {
 		if got := readHead(t, c); !strings.HasPrefix(got, "HTTP/1.1 "+want+" ") {
 			t.Errorf("%.120q: got %q", request, got)
 		}
-		if _, err := io.ReadAll(c); err != nil {
-			t.Errorf("%.120q: the connection did not end in peace: %v", request, err)
+		if body, err := io.ReadAll(c); err != nil || strings.HasPrefix(request, "HEAD ") != (len(body) == 0) {
+			t.Errorf("%.120q: then came %q and %v", request, body, err)
 		}
 		c.Close()
 	}

@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -89,13 +88,8 @@ func (c *client) handshakeFailed(to target, err error) {
 	}
 }
 
-// answer sends a whole response of ours, and its head alone to HEAD.
+// answer sends a whole response.
 func (x *session) answer(response []byte) {
-	if string(x.req.Method) == "HEAD" {
-		if head, err := relay.NewReader(bytes.NewReader(response), &x.s.buffers).PeekHead(); err == nil {
-			response = append([]byte(nil), head...)
-		}
-	}
 	if _, err := x.conn.Write(response); err != nil {
 		x.s.log.Debug("answering a client failed", slog.Any("error", err))
 	}
