@@ -16,7 +16,7 @@ const (
 	Throttled               // a throttle reached the client
 	Shed                    // we refused it, since it could not leave in time
 	Failed                  // the upstream was not reached or broke off: the client got an error of ours, or a cut connection
-	Gone                    // the client left first: never sent
+	Gone                    // the client left before it had its answer; what it left while held was never sent
 )
 
 // An Attempt is one attempt that ended.
