@@ -14,6 +14,22 @@ type Limit struct {
 	Rate  float64 // tokens added per second; math.Inf(1) lets everything out at once
 	Burst float64 // the most tokens that the bucket holds; less than 1 counts as 1
 	Floor float64 // the bucket is never drawn below this level; must be less than Burst
+
+	// The whole quota, of which Rate and Burst are our part. Less than ours counts as the same as ours: nothing is left to others.
+	Refill   float64 // tokens that the service adds per second
+	Capacity float64 // the most that its bucket holds
+
+	// Unknown says that nobody published the limit: the numbers are where to begin, and the real ones are found from
+	// successes and throttles. Rate/Refill is then the part of what is found that we take.
+	Unknown bool
+}
+
+// What was Learnt of a bucket whose limit is unknown, to be kept for the next governor: see [Options].
+type Learnt struct {
+	Rate   float64       // tokens per second that were there for us at the last reading
+	Burst  float64       // tokens that could be taken at once; zero if that was never seen
+	Steady time.Duration // how long the rate could be kept without asking for more: longer when several readings agreed
+	At     time.Time     // when it was last confirmed, by the wall clock
 }
 
 // A Draw says how many tokens an attempt takes from one bucket.

