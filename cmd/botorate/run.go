@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/botorate/botorate/internal/daemon"
+	"github.com/botorate/botorate/internal/learnt"
 	"github.com/botorate/botorate/quota"
 )
 
@@ -20,6 +21,7 @@ type runFlags struct {
 	limits []string
 	config string
 	report string
+	learnt string
 	hold   time.Duration
 	name   string
 	quiet  bool
@@ -52,6 +54,7 @@ botorate run -- env -u AWS_CA_BUNDLE rclone …`,
 	flags.StringArrayVar(&f.limits, "limit", nil, "pace `MATCH=RATE`, per account and Region: ec2, iam:Get* or * to 100ms, 10/s or 600/m[,burst=N]; repeatable")
 	flags.StringVar(&f.config, "config", "", "read shares and limits from `FILE` (YAML); flags win")
 	flags.StringVar(&f.report, "report", "", "write the summary as JSON to `FILE`")
+	flags.StringVar(&f.learnt, "learnt", "", "remember in `FILE` what is found of limits that nobody published, or \"off\" (default: your state directory)")
 	flags.DurationVar(&f.hold, "hold", 0, "hold no request longer than this `DURATION`, such as 20s (default: what its client bears)")
 	flags.StringVar(&f.name, "name", "", "call the run `NAME` in reports (default: CMD's)")
 	flags.BoolVarP(&f.quiet, "quiet", "q", false, "print nothing but errors")
@@ -81,7 +84,7 @@ func (f *runFlags) run(cmd *cobra.Command, args []string) error {
 	}
 	c := &daemon.Command{
 		Args: args, Environ: os.Environ(), Policy: policy, Rules: s.Rules, Tenant: tenant, Hold: s.Hold, DoNotIntercept: s.DoNotIntercept,
-		Report: s.Report, Quiet: s.Quiet != nil && *s.Quiet,
+		Report: s.Report, Learnt: learntFile(s.Learnt), Quiet: s.Quiet != nil && *s.Quiet,
 		Stdin: cmd.InOrStdin(), Stdout: cmd.OutOrStdout(), Stderr: cmd.ErrOrStderr(),
 	}
 	code, err := c.Run(cmd.Context())
@@ -93,6 +96,18 @@ func (f *runFlags) run(cmd *cobra.Command, args []string) error {
 		return codeError(code)
 	}
 	return err
+}
+
+// learntFile returns where to remember what is learnt; nowhere for a user who has no home, such as a container's.
+func learntFile(said string) string {
+	switch said {
+	case "off":
+		return ""
+	case "":
+		path, _ := learnt.DefaultPath(os.Getenv)
+		return path
+	}
+	return said
 }
 
 // maxName is the longest name of a run.

@@ -48,7 +48,7 @@ func (f *runFlags) configHint(err error) error {
 
 // said returns what the flags say.
 func (f *runFlags) said(cmd *cobra.Command) (config.File, error) {
-	out := config.File{Hold: f.hold, Name: f.name, Report: f.report}
+	out := config.File{Hold: f.hold, Name: f.name, Report: f.report, Learnt: f.learnt}
 	if cmd.Flags().Changed("quiet") {
 		out.Quiet = &f.quiet
 	}

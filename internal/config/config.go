@@ -21,6 +21,7 @@ type File struct {
 	Rules          []quota.Rule  // limits, quotas and shares, in the file's order; Source is file:line
 	DoNotIntercept []string      // hosts, with `*`, that are tunnelled unseen
 	Report         string        // where the report goes
+	Learnt         string        // where what is learnt of limits goes; "off" for nowhere
 	Quiet          *bool
 }
 
@@ -62,6 +63,9 @@ func (f File) With(flags File) File {
 	}
 	if flags.Report != "" {
 		f.Report = flags.Report
+	}
+	if flags.Learnt != "" {
+		f.Learnt = flags.Learnt
 	}
 	if flags.Quiet != nil {
 		f.Quiet = flags.Quiet

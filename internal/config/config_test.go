@@ -38,7 +38,7 @@ func TestTheDocumentedFile(t *testing.T) {
 		return r
 	}
 	want := &File{
-		Share: 0.8, Hold: 25 * time.Second, Name: "nightly-scan", Report: "botorate.json", Quiet: &quiet,
+		Share: 0.8, Hold: 25 * time.Second, Name: "nightly-scan", Report: "botorate.json", Learnt: "off", Quiet: &quiet,
 		DoNotIntercept: []string{"*.s3.amazonaws.com", "signin.aws.amazon.com"},
 		Rules: []quota.Rule{
 			rule("6", "ec2:DescribeSnapshots", quota.Rule{Pace: &quota.Pace{Rate: 10, Burst: 10}}),
@@ -96,7 +96,7 @@ func TestParseRefuses(t *testing.T) {
 		{"name: x\nshar: 80%\n", `f.yaml:2: unknown key "shar"`, `did you mean "share"?`},
 		{"Share: 80%\n", `f.yaml:1: unknown key "Share"`, `did you mean "share"?`},
 		{"do_not_intercept: [a]\n", `f.yaml:1: unknown key "do_not_intercept"`, `did you mean "do-not-intercept"?`},
-		{"zzzzzz: 1\n", `f.yaml:1: unknown key "zzzzzz"`, "known here: share, hold, name, limits, quotas, shares, accounts, do-not-intercept, report, quiet"},
+		{"zzzzzz: 1\n", `f.yaml:1: unknown key "zzzzzz"`, "known here: share, hold, name, limits, quotas, shares, accounts, do-not-intercept, report, learnt, quiet"},
 		{"\n\nshare: [1, 2]\n", `f.yaml:3: share: want a percentage such as 80%, got [1, 2]`, ""},
 		{"share: {a: b}\n", `f.yaml:1: share: want a percentage such as 80%, got {"a": "b"}`, ""},
 		{"share:\n", `f.yaml:1: share: want a percentage such as 80%, got nothing`, ""},
@@ -130,7 +130,7 @@ func TestParseRefuses(t *testing.T) {
 		{"accounts: {123456789012: {hold: 5s}}\n", `f.yaml:1: accounts: unknown key "hold"`, "known here: share, limits, quotas, shares, regions"},
 		{"accounts: {123456789012: &a {regions: {eu-west-1: *a}}}\n", `f.yaml:1: regions: unknown key "regions"`, "known here: share, limits, quotas, shares"},
 		{"do-not-intercept: ['https://x/']\n", `f.yaml:1: do-not-intercept: "https://x/" is not a host`, "a name, such as sts.amazonaws.com or *.example.com: no scheme and no path"},
-		{"base: &b {share: 1}\n", `f.yaml:1: unknown key "base"`, "known here: share, hold, name, limits, quotas, shares, accounts, do-not-intercept, report, quiet"},
+		{"base: &b {share: 1}\n", `f.yaml:1: unknown key "base"`, "known here: share, hold, name, limits, quotas, shares, accounts, do-not-intercept, report, learnt, quiet"},
 		{"<<: {share: 80%}\n", `f.yaml:1: merge keys (<<) are not taken`, "repeat the keys, or give whole values an anchor"},
 		{"? [a]\n: b\n", `f.yaml:1: a key is a word, got ["a"]`, ""},
 		{"- share\n", `f.yaml:1: want keys and values, got ["share"]`, "write KEY: VALUE, one a line"},

@@ -114,7 +114,7 @@ func prefix(key string) string {
 }
 
 func (r *reader) file(f *File, root *yaml.Node) {
-	known := []string{"share", "hold", "name", "limits", "quotas", "shares", "accounts", "do-not-intercept", "report", "quiet"}
+	known := []string{"share", "hold", "name", "limits", "quotas", "shares", "accounts", "do-not-intercept", "report", "learnt", "quiet"}
 	r.fields(root, "", known, func(key string, v *yaml.Node) {
 		switch key {
 		case "share":
@@ -125,6 +125,8 @@ func (r *reader) file(f *File, root *yaml.Node) {
 			f.Name = r.text(v, key)
 		case "report":
 			f.Report = r.text(v, key)
+		case "learnt":
+			f.Learnt = r.text(v, key)
 		case "quiet":
 			f.Quiet = r.boolean(v, key)
 		case "do-not-intercept":

@@ -35,6 +35,7 @@ type Command struct {
 	// DoNotIntercept are hosts, with `*`, that are tunnelled unseen although they are AWS's API.
 	DoNotIntercept []string
 	Report         string // a file for the summary as JSON; empty for none
+	Learnt         string // a file for what is learnt of limits that nobody published; empty for none
 	Quiet          bool   // print nothing but errors
 
 	Stdin          io.Reader
@@ -57,7 +58,8 @@ func (c *Command) Run(ctx context.Context) (int, error) {
 	signals, stopSignals := catchSignals() // until the files are gone, whatever the user presses
 	defer stopSignals()
 	in := c.inherit()
-	d, env, cleanup, err := c.prepare(in)
+	memory := remember(ctx, c.Learnt)
+	d, env, cleanup, err := c.prepare(in, memory)
 	if err != nil {
 		return 0, err
 	}
@@ -65,12 +67,14 @@ func (c *Command) Run(ctx context.Context) (int, error) {
 	c.warn(in)
 
 	started := time.Now()
+	stopKeeping := memory.keep(ctx, d.Governor.Learnt)
 	code, err := c.supervise(ctx, d, program, env, signals)
 	stopErr := d.Stop()
+	stopKeeping()
 	if err != nil {
 		return 0, err
 	}
-	return code, errors.Join(stopErr, unlessStuck(signals, func() error { return c.conclude(d, started, code) }))
+	return code, errors.Join(stopErr, unlessStuck(signals, func() error { return c.conclude(d, memory, started, code) }))
 }
 
 // unlessStuck runs f to its end. Only when it blocks, on a pipe that nobody reads, can a signal end the wait.
@@ -99,14 +103,14 @@ func (c *Command) inherit() *childenv.Inherited {
 }
 
 // prepare starts the proxy and makes the environment that leads to it. cleanup removes the files.
-func (c *Command) prepare(in *childenv.Inherited) (d *Daemon, env []string, cleanup func(), err error) {
+func (c *Command) prepare(in *childenv.Inherited, m *memory) (d *Daemon, env []string, cleanup func(), err error) {
 	parent, err := in.Parent()
 	if err != nil {
 		return nil, nil, nil, &hinted{err, "botorate goes through the proxy that is set already: correct or unset HTTPS_PROXY"}
 	}
 	password := rand.Text()
 	d, err = Start(time.Now(), Settings{
-		Policy: c.Policy, Hold: c.Hold, Grace: grace, Bypass: c.bypass, Roots: upstreamRoots(in.Roots), Parent: parent,
+		Policy: c.Policy, Learnt: m.learnt, Hold: c.Hold, Grace: grace, Bypass: c.bypass, Roots: upstreamRoots(in.Roots), Parent: parent,
 		Tenants: map[string]string{c.Tenant: password}, Tenant: c.Tenant, SameUser: runtime.GOOS == "linux",
 	})
 	if err != nil {
@@ -238,7 +242,7 @@ func stopped(signals <-chan os.Signal) (code int, stop bool) {
 }
 
 // conclude writes the report, which matters more, and then the summary.
-func (c *Command) conclude(d *Daemon, started time.Time, code int) error {
+func (c *Command) conclude(d *Daemon, m *memory, started time.Time, code int) error {
 	s := d.Summary()
 	s.Command = strings.Join(c.Args[:1], " ")
 	s.Started, s.Wall, s.ExitCode = started.UTC(), report.Seconds(time.Since(started)), code
@@ -259,6 +263,9 @@ func (c *Command) conclude(d *Daemon, started time.Time, code int) error {
 	}
 	for _, line := range unmatched(c.Rules, &s) {
 		c.say(line)
+	}
+	for _, warning := range m.told() {
+		c.say("warning: " + warning)
 	}
 	return err
 }
