@@ -59,6 +59,7 @@ type bucket struct {
 	at     instant
 	paused instant // nothing leaves before
 	used   instant // last looked up
+	gone   bool    // forgotten: another one has its id
 	pace   pace
 	tally
 

@@ -3,11 +3,14 @@ package botorate
 import (
 	"context"
 	"errors"
+	"iter"
+	"maps"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
-// ErrDraws is returned for an attempt without draws, or with more than MaxDraws.
+// ErrDraws is returned for an attempt without draws, with more than MaxDraws, or with draws of different partitions.
 var ErrDraws = errors.New("an attempt has one to four draws of different buckets, each of a positive number of tokens")
 
 // Options configure a [Governor] and a [Scheduler]. The zero value lets everything out at once.
@@ -21,25 +24,26 @@ type Options struct {
 	// BatchShare is the least part of a lane's grants that batch attempts get while interactive ones wait too, from 0 to 1. Zero means 0.1.
 	BatchShare float64
 	// Partition says which buckets can be drawn from together: those of the same partition. Attempts of different partitions never wait for
-	// each other's lock. Nil means one partition for all. It must be pure.
+	// each other's lock; a tenant has its turns in each. A partition costs about 1 KB for ever. Nil means one partition for all. It must be
+	// pure and quick, and a [Scheduler] does not look at it: that is one partition.
 	Partition func(BucketID) string
 	// Learnt says what an earlier governor learnt of a bucket whose limit is unknown; ok is false if nothing. It is asked when Limit is,
 	// under the same conditions. Nil means nothing was learnt.
 	Learnt func(BucketID) (l Learnt, ok bool)
 }
 
-// A Governor decides when each attempt leaves: a [Scheduler] with a clock, a lock, one timer and the goroutines that wait.
+// A Governor decides when each attempt leaves: a [Scheduler] for each partition, with a clock, a lock, one timer and the goroutines that wait.
 // It is safe for concurrent use.
 //
 // Its clock is monotonic: it stands still while the machine sleeps, and then no tokens are added.
 type Governor struct {
+	options Options
 	base    time.Time // when it was made
 	waiters sync.Pool // of *waiter
 
-	mu    sync.Mutex
-	sched *Scheduler
-	timer *time.Timer // fires at armed
-	armed time.Time   // zero when it won't
+	single *partition // if Options.Partition is nil
+	mu     sync.Mutex // for writing parts
+	parts  atomic.Pointer[map[string]*partition]
 }
 
 // A waiter is a goroutine in Wait.
@@ -50,8 +54,11 @@ type waiter struct {
 
 // New returns a governor. It runs no goroutine and needs no closing.
 func New(o Options) *Governor {
-	g := &Governor{base: time.Now(), sched: NewScheduler(o)}
-	g.sched.advance(g.base)
+	g := &Governor{options: o, base: time.Now()}
+	if o.Partition == nil {
+		g.single = newPartition(g.base, o)
+	}
+	g.parts.Store(&map[string]*partition{})
 	return g
 }
 
@@ -61,22 +68,72 @@ func (g *Governor) Wait(ctx context.Context, a Attempt) (p Pass, err error) {
 	if err := ctx.Err(); err != nil {
 		return p, err
 	}
+	part := g.single
+	if part == nil {
+		if part = g.common(a.Draws); part == nil {
+			return p, ErrDraws
+		}
+	}
 	if !a.Since.IsZero() || !a.Deadline.IsZero() {
 		g.translate(&a)
 	}
-	g.mu.Lock()
-	left := g.sched.try(g.sched.advanceTo(instant(time.Since(g.base))), &a, &p)
-	g.mu.Unlock()
-	if !left {
-		err = g.hold(ctx, &a, &p)
+	if !part.try(&a, &p) {
+		err = g.hold(ctx, part, &a, &p)
 	}
 	return p, err
+}
+
+// common returns the partition of all the draws; nil if there is none.
+func (g *Governor) common(draws []Draw) *partition {
+	if !wellFormed(draws) {
+		return nil
+	}
+	part := g.partition(draws[0].Bucket)
+	for i := range draws[1:] {
+		if g.partition(draws[1+i].Bucket) != part {
+			return nil
+		}
+	}
+	return part
+}
+
+// partition returns the bucket's partition, which may be new.
+func (g *Governor) partition(id BucketID) *partition {
+	if g.single != nil {
+		return g.single
+	}
+	name := g.options.Partition(id)
+	if part := (*g.parts.Load())[name]; part != nil {
+		return part
+	}
+	return g.newPartition(name)
+}
+
+func (g *Governor) newPartition(name string) *partition {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	parts := *g.parts.Load()
+	if part := parts[name]; part != nil {
+		return part
+	}
+	parts = maps.Clone(parts)
+	parts[name] = newPartition(g.base, g.options)
+	g.parts.Store(&parts)
+	return parts[name]
+}
+
+// all returns the partitions that there are.
+func (g *Governor) all() iter.Seq[*partition] {
+	if g.single != nil {
+		return func(yield func(*partition) bool) { yield(g.single) }
+	}
+	return maps.Values(*g.parts.Load())
 }
 
 // translate puts an attempt's times, which may have been read from a message, on the governor's clock: each is as far from its now as it
 // is from the real one.
 func (g *Governor) translate(a *Attempt) {
-	now := g.now()
+	now := g.base.Add(time.Since(g.base))
 	if !a.Since.IsZero() {
 		a.Since = now.Add(time.Until(a.Since))
 	}
@@ -86,30 +143,20 @@ func (g *Governor) translate(a *Attempt) {
 }
 
 // hold waits. It is apart from Wait, whose frame stays small when there is no need to.
-func (g *Governor) hold(ctx context.Context, a *Attempt, p *Pass) error {
+func (g *Governor) hold(ctx context.Context, part *partition, a *Attempt, p *Pass) error {
 	w := g.waiter()
-	err := g.submit(&w.ticket, a)
+	err := part.submit(&w.ticket, a)
 	if err == nil {
 		select {
 		case <-w.decided:
 			err = w.ticket.pass(p)
 		case <-ctx.Done():
 			err = ctx.Err()
-			g.cancel(w)
+			part.cancel(w)
 		}
 	}
 	w.ticket = Ticket{Owner: w} // keeps nothing alive
 	g.waiters.Put(w)
-	return err
-}
-
-// submit lets the attempt wait.
-func (g *Governor) submit(t *Ticket, a *Attempt) error {
-	g.mu.Lock()
-	now := g.now()
-	err := g.sched.submit(now, t, a)
-	g.settle(now)
-	g.mu.Unlock()
 	return err
 }
 
@@ -123,83 +170,42 @@ func (g *Governor) waiter() *waiter {
 	return w
 }
 
-// cancel takes back what the waiter asked for, or got while its context ended.
-func (g *Governor) cancel(w *waiter) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	now := g.now()
-	if !g.sched.Cancel(now, &w.ticket) {
-		<-w.decided // it has come: tickets are decided under the lock
-		if pass, err := w.ticket.Pass(); err == nil {
-			g.sched.Return(now, pass)
-		}
-	}
-	g.settle(now)
-}
-
 // Report tells what became of an attempt that left.
 func (g *Governor) Report(p Pass, o Outcome) {
-	g.update(func(now time.Time) { g.sched.Report(now, p, o) })
+	if len(p.Draws) > 0 {
+		part := g.partition(p.Draws[0].Bucket)
+		part.update(func(now time.Time) { part.sched.Report(now, p, o) })
+	}
 }
 
 // Return gives back the tokens of an attempt that was let out but never sent. At most once for each pass.
 func (g *Governor) Return(p Pass) {
-	g.update(func(now time.Time) { g.sched.Return(now, p) })
+	if len(p.Draws) > 0 {
+		part := g.partition(p.Draws[0].Bucket)
+		part.update(func(now time.Time) { part.sched.Return(now, p) })
+	}
 }
 
 // SetLimit changes a bucket's limit at once, for waiting attempts too. The bucket keeps its tokens, up to the new burst.
 func (g *Governor) SetLimit(id BucketID, l Limit) {
-	g.update(func(now time.Time) { g.sched.SetLimit(now, id, l) })
+	part := g.partition(id)
+	part.update(func(now time.Time) { part.sched.SetLimit(now, id, l) })
 }
 
 // Pause lets nothing out of a bucket before that instant; one that has come ends a pause. The bucket goes on filling.
 func (g *Governor) Pause(id BucketID, until time.Time) {
-	g.update(func(now time.Time) { g.sched.Pause(now, id, until) })
+	part := g.partition(id)
+	part.update(func(now time.Time) { part.sched.Pause(now, id, until) })
 }
 
-// Snapshot returns the state of every bucket, lane and tenant at one instant.
-func (g *Governor) Snapshot() Snapshot {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.sched.Snapshot(g.now())
+// Snapshot returns the state of every bucket, lane and tenant: of one partition at one instant, of several one after the other.
+func (g *Governor) Snapshot() (s Snapshot) {
+	for part := range g.all() {
+		s.add(part.snapshot())
+	}
+	s.sort()
+	return s
 }
 
 // Learnt returns what is known by now of each bucket whose limit is unknown, and that was put to the test.
 func (g *Governor) Learnt() map[BucketID]Learnt { return nil }
-
-// update changes the scheduler and does what follows from it.
-func (g *Governor) update(change func(now time.Time)) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	now := g.now()
-	change(now)
-	g.settle(now)
-}
-
-// now reads the clock, at half of what time.Now costs. What refills or decides must read it under the lock, else times are out of order.
-func (g *Governor) now() time.Time { return g.base.Add(time.Since(g.base)) }
-
-// settle wakes those that are decided and sets the timer. It must be called under the lock, after every change.
-func (g *Governor) settle(now time.Time) {
-	for t := g.sched.Next(now); t != nil; t = g.sched.Next(now) {
-		t.Owner.(*waiter).decided <- struct{}{}
-	}
-	wake, ok := g.sched.Wake()
-	if !ok || wake.Equal(g.armed) {
-		return // a timer that fires for nothing does no harm
-	}
-	g.armed = wake
-	if g.timer == nil {
-		g.timer = time.AfterFunc(wake.Sub(now), g.tick)
-	} else {
-		g.timer.Reset(wake.Sub(now))
-	}
-}
-
-// tick runs when the timer fires.
-func (g *Governor) tick() {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.armed = time.Time{}
-	g.settle(g.now())
-}

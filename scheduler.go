@@ -63,6 +63,7 @@ type tenant struct {
 	waiting int
 	left    uint64
 	held    time.Duration
+	gone    bool // forgotten: another one has its name
 }
 
 // NewScheduler returns a scheduler without buckets.
@@ -79,20 +80,22 @@ func NewScheduler(o Options) *Scheduler {
 // Try lets the attempt out if it can leave at once and nobody waits for any of its buckets. Else nothing changes:
 // [Scheduler.Submit] it to wait, or to learn why it never can.
 func (s *Scheduler) Try(now time.Time, a Attempt) (p Pass, ok bool) {
-	ok = s.try(s.advance(now), &a, &p)
-	return p, ok
+	at := s.advance(now)
+	var set [MaxDraws]*bucket
+	if !s.find(a.Draws, &set) || !s.try(at, &a, &set, s.tenant(a.Tenant)) {
+		return p, false
+	}
+	return Pass{Draws: a.Draws, Tenant: a.Tenant, Left: s.time(at)}, true
 }
 
-func (s *Scheduler) try(at instant, a *Attempt, p *Pass) bool {
+// try is Try for an attempt whose buckets and tenant are found.
+func (s *Scheduler) try(at instant, a *Attempt, set *[MaxDraws]*bucket, tn *tenant) bool {
 	if !a.Deadline.IsZero() && a.Deadline.Before(s.time(at)) {
-		return false
-	}
-	var set [MaxDraws]*bucket
-	if !s.find(a.Draws, &set) {
 		return false
 	}
 	for i := range a.Draws {
 		b := set[i]
+		b.used = at
 		b.refill(at)
 		if b.waiting > 0 || b.paused > at || !b.limit.unlimited() && !b.has(b.need(a.Draws[i].Tokens)) {
 			return false
@@ -101,9 +104,7 @@ func (s *Scheduler) try(at instant, a *Attempt, p *Pass) bool {
 	for i := range a.Draws {
 		set[i].take(a.Draws[i].Tokens)
 	}
-	tn := s.tenant(a.Tenant)
 	tn.left++
-	p.Draws, p.Tenant, p.Left, p.Waited = a.Draws, tn.name, s.time(at), 0
 	return true
 }
 
@@ -273,19 +274,30 @@ func (s *Scheduler) nextTurn() uint64 {
 
 // find looks up the buckets of the draws, and reports whether these are as [ErrDraws] says.
 func (s *Scheduler) find(draws []Draw, set *[MaxDraws]*bucket) bool {
-	if len(draws) == 0 || len(draws) > MaxDraws {
+	if !wellFormed(draws) {
 		return false
 	}
 	for i := range draws {
-		d := &draws[i]
-		if !(d.Tokens > 0 && d.Tokens <= math.MaxFloat64) {
+		set[i] = s.bucket(draws[i].Bucket)
+	}
+	return distinct(set[:len(draws)])
+}
+
+// wellFormed reports whether there are as many draws as there may be, of amounts that there are.
+func wellFormed(draws []Draw) bool {
+	for i := range draws {
+		if n := draws[i].Tokens; !(n > 0 && n <= math.MaxFloat64) {
 			return false
 		}
-		b := s.bucket(d.Bucket)
-		if slices.Contains(set[:i], b) {
+	}
+	return len(draws) > 0 && len(draws) <= MaxDraws
+}
+
+func distinct(set []*bucket) bool {
+	for i := 1; i < len(set); i++ {
+		if slices.Contains(set[:i], set[i]) {
 			return false
 		}
-		set[i] = b
 	}
 	return true
 }

@@ -66,6 +66,7 @@ func (s *Scheduler) tidy() {
 		for _, l := range slices.Clone(b.lanes) {
 			s.forget(l)
 		}
+		b.gone = true
 		delete(s.buckets, id)
 		s.forgotten[id] = forgotten{b.limit, b.tally}
 	}
@@ -103,10 +104,34 @@ func (s *Scheduler) Snapshot(now time.Time) Snapshot {
 	for _, tn := range s.tenants {
 		snap.Tenants = append(snap.Tenants, TenantState{Tenant: tn.name, Waiting: tn.waiting, Left: tn.left, Held: tn.held})
 	}
-	slices.SortFunc(snap.Buckets, func(a, b BucketState) int { return a.ID.compare(b.ID) })
-	slices.SortFunc(snap.Lanes, func(a, b LaneState) int { return slices.CompareFunc(a.Buckets, b.Buckets, BucketID.compare) })
-	slices.SortFunc(snap.Tenants, func(a, b TenantState) int { return strings.Compare(a.Tenant, b.Tenant) })
+	snap.sort()
 	return snap
+}
+
+// add adds the state of another partition, whose buckets are others.
+func (s *Snapshot) add(o Snapshot) {
+	s.At = o.At
+	s.Buckets = append(s.Buckets, o.Buckets...)
+	s.Lanes = append(s.Lanes, o.Lanes...)
+	s.Tenants = append(s.Tenants, o.Tenants...)
+}
+
+// sort sorts by name, and makes one of the states that a tenant has in several partitions.
+func (s *Snapshot) sort() {
+	slices.SortFunc(s.Buckets, func(a, b BucketState) int { return a.ID.compare(b.ID) })
+	slices.SortFunc(s.Lanes, func(a, b LaneState) int { return slices.CompareFunc(a.Buckets, b.Buckets, BucketID.compare) })
+	slices.SortFunc(s.Tenants, func(a, b TenantState) int { return strings.Compare(a.Tenant, b.Tenant) })
+	merged := s.Tenants[:0]
+	for _, tn := range s.Tenants {
+		if last := len(merged) - 1; last >= 0 && merged[last].Tenant == tn.Tenant {
+			merged[last].Waiting += tn.Waiting
+			merged[last].Left += tn.Left
+			merged[last].Held += tn.Held
+			continue
+		}
+		merged = append(merged, tn)
+	}
+	s.Tenants = merged
 }
 
 func (id BucketID) compare(other BucketID) int {
