@@ -28,9 +28,11 @@ func (s *Scheduler) dispatch(g *group) {
 	g.wake = never
 	for l := g.first; l != nil; {
 		next := l.next
-		ready := s.ready(l)
-		if ready > s.now {
+		if ready := s.ready(l); ready > s.now {
 			g.wake = min(g.wake, ready)
+			if g.spent(l) {
+				break
+			}
 			l = next
 			continue
 		}
@@ -73,6 +75,17 @@ func (s *Scheduler) ready(l *lane) instant {
 		return never
 	}
 	return ready
+}
+
+// spent reports whether nobody behind l can leave now, since nothing is spare in a bucket that all need. Then a pass is as long as what it lets
+// out, however many lanes share the bucket. (What it refills in 2 ns is rounding: plans are in whole nanoseconds.)
+func (g *group) spent(l *lane) bool {
+	for _, b := range l.buckets {
+		if b.active == g.size && b.spare <= b.rate()*2e-9+grain {
+			return true
+		}
+	}
+	return false
 }
 
 // enter makes the bucket's fields for a pass ready.

@@ -21,7 +21,8 @@ type Options struct {
 	// Weight says how many turns a tenant gets beside others that wait for the same buckets. It is asked once, when the tenant
 	// is first seen, under the same conditions. Nil means 1 for each; what isn't a positive number counts as 1.
 	Weight func(tenant string) float64
-	// BatchShare is the least part of a lane's grants that batch attempts get while interactive ones wait too, from 0 to 1. Zero means 0.1.
+	// BatchShare is the part that batch attempts get of what a lane lets out while interactive ones wait too, by cost (an attempt's largest draw). It is
+	// kept to within one attempt of each class. Zero, or what is no positive number, means 0.1; more than 1 counts as 1, and then batch goes first.
 	BatchShare float64
 	// Partition says which buckets can be drawn from together: those of the same partition. Attempts of different partitions never wait for
 	// each other's lock; a tenant has its turns in each. A partition costs about 1 KB for ever. Nil means one partition for all. It must be

@@ -75,12 +75,15 @@ func (s *Scheduler) part(l *lane) {
 	g := l.group
 	g.unlink(l)
 	l.group = nil
+	shared := 0
 	for _, b := range l.buckets {
 		if b.active--; b.active == 0 {
 			b.group = nil
+		} else {
+			shared++
 		}
 	}
-	g.loose = g.loose || len(l.buckets) > 1
+	g.loose = g.loose || shared > 1 // only then it may have been a bridge
 	if g.size == 0 {
 		s.groups.remove(g)
 	}

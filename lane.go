@@ -2,8 +2,8 @@ package botorate
 
 import "slices"
 
-// batchTurn is how often a batch attempt goes before waiting interactive ones: every tenth grant, so that batch is slowed and never starved.
-const batchTurn = 10
+// batchShare is Options.BatchShare if that is zero: batch is slowed, and never starved.
+const batchShare = 0.1
 
 // A lane holds the tickets that wait for the same set of buckets. Inside it two classes; in a class start-time fair queueing
 // over tenants (Goyal, Vin and Cheng, SIGCOMM 1996): each tenant's queue carries the virtual time at which its next attempt
@@ -14,7 +14,7 @@ type lane struct {
 	buckets []*bucket // by serial
 	classes [2]class  // by Class
 	waiting int
-	run     int // interactive grants since the last batch one, while batch waited
+	due     float64 // cost that batch may take before interactive, saved up while both waited: never more than its head's and a part of one interactive attempt's
 
 	// The tokens of the first ticket since the lane was last empty, and whether another one has differed.
 	unit  [MaxDraws]float64
@@ -78,11 +78,16 @@ func (l *lane) head() *Ticket {
 	switch {
 	case interactive == nil && batch == nil:
 		return nil
-	case interactive == nil, batch != nil && l.run >= batchTurn-1:
+	case interactive == nil:
 		return batch.head()
-	default:
+	case batch == nil:
 		return interactive.head()
 	}
+	// What both take while both wait is shared: batch goes first when it has saved up what its head costs, but for its share of that itself.
+	if t := batch.head(); l.due >= t.cost()*(1-l.sched.batchShare)-grain {
+		return t
+	}
+	return interactive.head()
 }
 
 // queue returns the tenant's queue, which may be new.
@@ -121,7 +126,7 @@ func (c *class) tidy() {
 
 // rest forgets whose turn it was, when nobody waits any more.
 func (l *lane) rest() {
-	l.run, l.mixed = 0, false
+	l.due, l.mixed = 0, false
 	for i := range l.classes {
 		c := &l.classes[i]
 		c.virtual = 0
@@ -215,9 +220,14 @@ func (q *queue) unlink(t *Ticket) {
 	t.next, t.prev = nil, nil
 }
 
-// serve removes the head, which leaves, and charges it to the tenant.
+// serve removes the head, which leaves, and charges it to the tenant and to the class.
 func (q *queue) serve(t *Ticket) {
 	l, c := q.lane, &q.lane.classes[q.class]
+	if share := l.sched.batchShare; q.class == Interactive {
+		l.due += t.cost() * share
+	} else {
+		l.due = max(0, l.due-t.cost()*(1-share))
+	}
 	c.virtual = q.tag
 	q.tag += t.cost() / q.tenant.weight
 	q.turn = l.sched.nextTurn()
@@ -225,10 +235,8 @@ func (q *queue) serve(t *Ticket) {
 	if q.slot >= 0 {
 		c.backlog.fix(q)
 	}
-	if q.class == Interactive && len(l.classes[Batch].backlog.items) > 0 {
-		l.run++
-	} else {
-		l.run = 0
+	if len(l.classes[Batch].backlog.items) == 0 || len(l.classes[Interactive].backlog.items) == 0 {
+		l.due = 0 // nothing is saved up for later
 	}
 }
 

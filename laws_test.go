@@ -263,32 +263,39 @@ func countWaiting(w *world, tenant string) (n int) {
 	return n
 }
 
-// TestBatchIsNotStarved floods a lane with interactive attempts beside batch ones.
-func TestBatchIsNotStarved(t *testing.T) {
+// TestBatchShare lets both classes of a lane wait all the time: over any interval, what batch takes is its share to within one attempt of each class.
+func TestBatchShare(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		w := newWorld(t, Options{Limit: func(BucketID) Limit { return Limit{Rate: 10, Burst: 1} }})
-		row, outs, d := 0, 0, []Draw{{id(0), 1}}
+		share := rapid.SampledFrom([]float64{0, 0.05, 0.1, 0.3, 0.5, 0.9, 1, 7}).Draw(t, "share")
+		w := newWorld(t, Options{BatchShare: share, Limit: func(BucketID) Limit { return Limit{Rate: 10, Burst: 1} }})
+		if share = min(share, 1); share == 0 {
+			share = 0.1
+		}
+		cost := rapid.SampledFrom([]float64{1, 1, 1, 2.5, 9})
+		largest, due, least, most := map[Class]float64{}, 0.0, 0.0, 0.0
 		w.onOut = func(c *call) {
-			outs++
-			if row++; c.attempt.Class == Batch {
-				row = 0
+			n := c.attempt.Draws[0].Tokens
+			due += n * share
+			if c.attempt.Class == Batch {
+				due -= n
 			}
-			if row >= batchTurn {
-				t.Fatalf("%d interactive attempts in a row while batch waited", row)
+			least, most = min(least, due), max(most, due) // the difference of any two is what an interval is off
+		}
+		keep := func(cl Class) {
+			for countClass(w, cl) < 15 {
+				n := cost.Draw(t, "cost")
+				largest[cl] = max(largest[cl], n)
+				w.submit(Attempt{Draws: []Draw{{id(0), n}}, Class: cl, Tenant: rapid.SampledFrom([]string{"x", "y"}).Draw(t, "tenant")})
 			}
 		}
-		for range 30 {
-			w.submit(Attempt{Draws: d})
-		}
-		row = 0
-		for range 150 {
-			for countClass(w, Interactive) < rapid.IntRange(1, 4).Draw(t, "flood") {
-				w.submit(Attempt{Draws: d, Class: Interactive, Tenant: rapid.SampledFrom([]string{"x", "y"}).Draw(t, "tenant")})
-			}
+		w.s.Pause(w.now(), id(0), w.now().Add(time.Second)) // until all wait
+		for range 60 {
+			keep(Batch)
+			keep(Interactive)
 			w.next(time.Minute)
-		}
-		if batch := 30 - countClass(w, Batch); batch > 1+1+outs/batchTurn {
-			t.Fatalf("%d batch attempts of %d left beside waiting interactive ones", batch, outs)
+			if off := most - least; off > largest[Batch]*(1-share)+largest[Interactive]*share+1e-6 {
+				t.Fatalf("a share of %v is off by a cost of %v; the largest are %v", share, off, largest)
+			}
 		}
 	})
 }

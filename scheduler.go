@@ -28,15 +28,16 @@ const forgetAfter = 10 * time.Minute
 //     One exception: an attempt that wants more than burst − floor leaves when the bucket is full and leaves it in debt.
 //   - An attempt takes all its draws or none.
 //   - A tenant's attempts of one class that draw from the same buckets leave in the order of Since; tenants that wait for the same
-//     buckets get tokens in proportion to their weights; batch gets at least every tenth grant beside interactive attempts.
+//     buckets get tokens in proportion to their weights; of what a lane's classes take while both wait, batch gets BatchShare, but for one attempt.
 //   - Lanes that share a bucket take turns. A lane whose head can't leave yet keeps its turn: others go ahead only if that makes it no
 //     later. So each lane's head leaves after at most one attempt of each other lane, or those that don't matter to it.
 //   - An attempt that could leave without making an earlier one later does leave.
 type Scheduler struct {
-	options Options
-	base    time.Time // instant 0: the first time it was told
-	told    bool
-	now     instant
+	options    Options
+	batchShare float64   // in range
+	base       time.Time // instant 0: the first time it was told
+	told       bool
+	now        instant
 
 	buckets   map[BucketID]*bucket
 	forgotten map[BucketID]forgotten
@@ -68,13 +69,18 @@ type tenant struct {
 
 // NewScheduler returns a scheduler without buckets.
 func NewScheduler(o Options) *Scheduler {
-	return &Scheduler{
-		options:   o,
-		buckets:   make(map[BucketID]*bucket),
-		forgotten: make(map[BucketID]forgotten),
-		lanes:     make(map[[MaxDraws]*bucket]*lane),
-		tenants:   make(map[string]*tenant),
+	s := &Scheduler{
+		options:    o,
+		batchShare: batchShare,
+		buckets:    make(map[BucketID]*bucket),
+		forgotten:  make(map[BucketID]forgotten),
+		lanes:      make(map[[MaxDraws]*bucket]*lane),
+		tenants:    make(map[string]*tenant),
 	}
+	if o.BatchShare > 0 {
+		s.batchShare = min(o.BatchShare, 1)
+	}
+	return s
 }
 
 // Try lets the attempt out if it can leave at once and nobody waits for any of its buckets. Else nothing changes:
