@@ -9,6 +9,10 @@ import (
 // of 1 ms, so that an attempt due now leaves up to 1 ms late, and a bucket of burst 1 would overflow meanwhile.
 const timerSlack = 2 * time.Millisecond
 
+// catchUp is how much late dispatching is made up for. A process that gets no CPU looks at its buckets late, and what they would have let out on
+// time is let out then, up to this much of their rate. A bucket whose burst is that much anyway (AWS's hold a second and more) gets nothing on top.
+const catchUp = 100 * time.Millisecond
+
 // grain is the part of an amount below which differences are rounding.
 const grain = 1e-9
 
@@ -48,13 +52,14 @@ type tally struct {
 
 // A bucket holds tokens. It refills when looked at; its level is right as of at.
 //
-// In any window it lets out at most burst + slack + rate × elapsed tokens, where slack is timerSlack's worth of rate:
-// the level may rise that far above the burst.
+// In any window it lets out at most most + rate × elapsed tokens, where most is what its level can rise to: burst + rate × [timerSlack];
+// while attempts wait for a dispatch that is late, it goes on rising from there for as long as that is late, but not above floor + 1 + rate × [catchUp].
 type bucket struct {
 	id     BucketID
 	serial uint32  // order of creation: the order of a lane's buckets
 	limit  Limit   // in range: see normal
-	full   float64 // the highest level that the bucket reaches
+	full   float64 // the highest level that the bucket reaches when it is looked at in time
+	most   float64 // the highest when not
 	level  float64
 	at     instant
 	paused instant // nothing leaves before
@@ -100,6 +105,7 @@ func (l Limit) unlimited() bool { return l.Rate > math.MaxFloat64 }
 func (b *bucket) set(l Limit) {
 	b.limit = l.normal()
 	b.full = b.limit.Burst + b.limit.Rate*timerSlack.Seconds()
+	b.most = max(b.full, b.need(1)+b.limit.Rate*catchUp.Seconds())
 }
 
 // has reports whether the level is want, but for rounding.
@@ -115,7 +121,11 @@ func (b *bucket) refill(now instant) {
 	if b.pace.off != 0 {
 		rate *= b.pace.pass(b.at, now, b.waiting > 0)
 	}
-	b.level = min(b.level+rate*now.seconds(b.at), b.full)
+	full := b.full
+	if b.most > full && b.group != nil && b.group.wake < now {
+		full = min(full+rate*now.seconds(b.group.wake), b.most)
+	}
+	b.level = min(b.level+rate*now.seconds(b.at), full)
 	b.at = now
 }
 
@@ -144,7 +154,7 @@ func (b *bucket) take(n float64) {
 // giveBack undoes the take of n tokens at left. If the bucket was found empty since then, what was taken before says
 // nothing about the level any more: it is not raised above what has refilled since.
 func (b *bucket) giveBack(n float64, left instant) {
-	level := min(b.level+n, b.full)
+	level := max(b.level, min(b.level+n, b.full))
 	if left <= b.pace.anchor {
 		level = min(level, max(b.level, b.rate()*b.at.seconds(b.pace.anchor)))
 	}

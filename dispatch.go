@@ -1,6 +1,9 @@
 package botorate
 
-import "math"
+import (
+	"math"
+	"time"
+)
 
 // dispatchDue lets out whatever can leave now.
 func (s *Scheduler) dispatchDue() {
@@ -12,6 +15,7 @@ func (s *Scheduler) dispatchDue() {
 				continue
 			}
 		}
+		s.lag.note(time.Duration(s.now - g.wake))
 		s.dispatch(g)
 	}
 }
@@ -25,11 +29,11 @@ func (s *Scheduler) dispatchDue() {
 // changes no plan.) The first in turn has nobody before it, so it leaves in bounded time and every lane becomes first.
 func (s *Scheduler) dispatch(g *group) {
 	s.passes++
-	g.wake = never
+	wake := never // g.wake says until the end since when this is due
 	for l := g.first; l != nil; {
 		next := l.next
 		if ready := s.ready(l); ready > s.now {
-			g.wake = min(g.wake, ready)
+			wake = min(wake, ready)
 			if g.spent(l) {
 				break
 			}
@@ -46,6 +50,7 @@ func (s *Scheduler) dispatch(g *group) {
 		}
 		l = next
 	}
+	g.wake = wake
 	if g.size > 0 {
 		s.groups.fix(g)
 	}

@@ -23,8 +23,8 @@ func (s *Scheduler) look(g *group) {
 	}
 }
 
-func (s *Scheduler) newGroup() *group {
-	g := &group{wake: s.now}
+func (s *Scheduler) newGroup(wake instant) *group {
+	g := &group{wake: wake}
 	s.groups.push(g)
 	return g
 }
@@ -38,7 +38,7 @@ func (s *Scheduler) join(l *lane) {
 		}
 	}
 	if g == nil {
-		g = s.newGroup()
+		g = s.newGroup(s.now)
 	}
 	for _, b := range l.buckets {
 		if b.group != nil && b.group != g {
@@ -120,7 +120,7 @@ func (g *group) unlink(l *lane) {
 	g.size--
 }
 
-// regroup splits a group whose lanes may no longer hang together; the new ones are to be looked at now.
+// regroup splits a group whose lanes may no longer hang together; the new ones are due as it was.
 func (s *Scheduler) regroup(g *group) {
 	for l := g.first; l != nil; l = l.next {
 		for _, b := range l.buckets {
@@ -137,7 +137,7 @@ func (s *Scheduler) regroup(g *group) {
 	for l := g.first; l != nil; {
 		next, root := l.next, l.buckets[0].find()
 		if root.group == nil {
-			root.group = s.newGroup()
+			root.group = s.newGroup(g.wake)
 		}
 		for _, b := range l.buckets {
 			b.group = root.group

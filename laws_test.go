@@ -11,10 +11,14 @@ import (
 	"pgregory.net/rapid"
 )
 
-const slackSeconds = 0.002
+const (
+	slackSeconds   = 0.002
+	catchUpSeconds = 0.1
+)
 
 // A history is what a bucket's limit was, and what left it.
 type history struct {
+	late    bool // the scheduler may have been called late
 	limits  []Limit
 	since   []time.Duration
 	outs    []time.Duration
@@ -43,6 +47,9 @@ func (h *history) check(t *rapid.T, id BucketID) {
 	for _, l := range h.limits {
 		l = l.normal()
 		most = max(most, l.Burst+l.Rate*slackSeconds)
+		if h.late {
+			most = max(most, 1+l.Rate*catchUpSeconds)
+		}
 		debt = max(debt, h.largest-l.Burst)
 	}
 	filled := make([]float64, len(h.outs))
@@ -71,7 +78,7 @@ func TestAnything(t *testing.T) {
 		for i := range n {
 			l := drawLimit(t, strconv.Itoa(i))
 			w.s.SetLimit(w.now(), id(i), l)
-			books[id(i)] = &history{limits: []Limit{l}, since: []time.Duration{0}}
+			books[id(i)] = &history{late: true, limits: []Limit{l}, since: []time.Duration{0}}
 		}
 		w.onOut = func(c *call) {
 			for _, d := range c.attempt.Draws {
@@ -182,6 +189,40 @@ func TestWindow(t *testing.T) {
 		}
 		for len(w.waiting()) > 0 {
 			w.next(time.Hour)
+		}
+		h.check(t, id(0))
+	})
+}
+
+// TestLate calls the scheduler later than it asked. Up to 100 ms, or the burst, cost nothing of the rate while attempts wait; beyond that, and in any
+// window, no more than the law says leaves.
+func TestLate(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		start, l := time.Now(), drawLimit(t, "")
+		l.Rate = rapid.SampledFrom([]float64{1, 50, 1000}).Draw(t, "fast")
+		s, at, tickets := NewScheduler(Options{Limit: func(BucketID) Limit { return l }}), time.Duration(0), make([]Ticket, 3000)
+		for i := range tickets {
+			_ = s.Submit(start, &tickets[i], Attempt{Draws: one})
+		}
+		n := l.normal()
+		room := max(catchUpSeconds, (n.Burst-n.Floor-1)/n.Rate) // what is late by this loses nothing
+		h := &history{late: true, limits: []Limit{l}, since: []time.Duration{0}, largest: 1}
+		kept, longest := true, time.Duration(0)
+		for range 10 {
+			for s.Next(start.Add(at)) != nil {
+				h.outs, h.tokens = append(h.outs, at), append(h.tokens, 1)
+			}
+			if want := math.Floor(n.Burst - n.Floor + n.Rate*at.Seconds() - 1e-6*n.Rate - 1e-6); kept && float64(len(h.outs)) < want {
+				t.Fatalf("%d left in %v of %+v, want %v", len(h.outs), at, l, want)
+			}
+			late := time.Duration(rapid.SampledFrom([]float64{0, 0.001, 0.5, 0.999, 3}).Draw(t, "late") * room * 1e9)
+			kept, longest = kept && late < time.Duration(room*1e9), max(longest, late)
+			wake, _ := s.Wake()
+			at = wake.Add(late).Sub(start)
+		}
+		s.Next(start.Add(at))
+		if lag := s.Snapshot(start.Add(at)).Lag; lag.Longest != longest || lag.Recent > longest || (lag.Recent > 0) != (longest > 0) {
+			t.Fatalf("%+v, the longest was %v", lag, longest)
 		}
 		h.check(t, id(0))
 	})

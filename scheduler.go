@@ -26,6 +26,8 @@ const forgetAfter = 10 * time.Minute
 // What it promises:
 //   - In any window a bucket lets out at most burst + rate × (elapsed + 2 ms) tokens, and it isn't drawn below its floor.
 //     One exception: an attempt that wants more than burst − floor leaves when the bucket is full and leaves it in debt.
+//     Where Next is called later than Wake said, and attempts wait for it, it is at most 1 + rate × (elapsed + 100 ms) if that is more: what they
+//     would have taken in time is made up for. A bucket whose burst is a tenth of a second's rate has no need of that.
 //   - An attempt takes all its draws or none.
 //   - A tenant's attempts of one class that draw from the same buckets leave in the order of Since; tenants that wait for the same
 //     buckets get tokens in proportion to their weights; of what a lane's classes take while both wait, batch gets BatchShare, but for one attempt.
@@ -51,6 +53,7 @@ type Scheduler struct {
 
 	firstDecided, lastDecided *Ticket
 
+	lag    Lag
 	serial uint32 // of the newest bucket
 	seq    uint32 // of the newest ticket
 	turns  uint64

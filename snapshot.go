@@ -15,6 +15,21 @@ type Snapshot struct {
 	Buckets []BucketState
 	Lanes   []LaneState // in which attempts have waited; forgotten with their buckets
 	Tenants []TenantState
+	Lag     Lag
+}
+
+// A Lag is how much later than due attempts were let out, because the timer fired late or there was no CPU. Up to 100 ms, or as long as
+// a bucket's burst lasts at its rate, it costs no rate.
+type Lag struct {
+	Longest time.Duration // ever
+	Recent  time.Duration // mean of about the last 16 that were late at all
+}
+
+func (l *Lag) note(late time.Duration) {
+	if late > 0 {
+		l.Longest = max(l.Longest, late)
+		l.Recent += (late - l.Recent) / 16
+	}
 }
 
 // A BucketState is one bucket in a [Snapshot].
@@ -90,6 +105,7 @@ func (s *Scheduler) Snapshot(now time.Time) Snapshot {
 		Buckets: make([]BucketState, 0, len(s.buckets)+len(s.forgotten)),
 		Lanes:   make([]LaneState, 0, len(s.lanes)),
 		Tenants: make([]TenantState, 0, len(s.tenants)),
+		Lag:     s.lag,
 	}
 	for _, b := range s.buckets {
 		b.refill(s.now)
@@ -114,6 +130,7 @@ func (s *Snapshot) add(o Snapshot) {
 	s.Buckets = append(s.Buckets, o.Buckets...)
 	s.Lanes = append(s.Lanes, o.Lanes...)
 	s.Tenants = append(s.Tenants, o.Tenants...)
+	s.Lag.Longest, s.Lag.Recent = max(s.Lag.Longest, o.Lag.Longest), max(s.Lag.Recent, o.Lag.Recent)
 }
 
 // sort sorts by name, and makes one of the states that a tenant has in several partitions.
