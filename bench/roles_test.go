@@ -13,6 +13,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
+	"io"
 	"math/big"
 	"net"
 	"net/http"
@@ -36,8 +37,11 @@ import (
 	"github.com/botorate/botorate/quota"
 )
 
-// host is whom every request is for.
+// host is whom the small requests are for.
 const host = "ec2.us-east-1.amazonaws.com"
+
+// s3Host is whom the large bodies are for.
+const s3Host = "b.s3.us-east-1.amazonaws.com"
 
 // roleVariable makes the test binary play one part, in a process of its own: what it costs is then told from what the load costs.
 const roleVariable = "BOTORATE_BENCH_ROLE"
@@ -58,6 +62,7 @@ type (
 		Mallocs uint64
 		Bytes   uint64
 		RSS     int // bytes
+		Peak    int // the most that RSS ever was
 	}
 )
 
@@ -98,12 +103,15 @@ func used() usage {
 	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &r)
 	u := usage{CPU: time.Duration(r.Utime.Nano() + r.Stime.Nano()), Mallocs: m.Mallocs, Bytes: m.TotalAlloc}
 	if status, err := os.ReadFile("/proc/self/status"); err == nil {
-		if _, rest, ok := strings.Cut(string(status), "VmRSS:"); ok {
-			fmt.Sscan(rest, &u.RSS)
-			u.RSS <<= 10
-		}
+		u.RSS, u.Peak = kilobytes(string(status), "VmRSS:"), kilobytes(string(status), "VmHWM:")
 	}
 	return u
+}
+
+func kilobytes(status, field string) (bytes int) {
+	_, rest, _ := strings.Cut(status, field)
+	_, _ = fmt.Sscan(rest, &bytes) // 0 where the system does not say
+	return bytes << 10
 }
 
 // play starts one part.
@@ -128,16 +136,15 @@ func play(role string, s settings) (hello, error) {
 	return h, err
 }
 
-// playAWS answers every request of a known length with the same 0.4 KB.
+// playAWS answers every request with the same 0.4 KB, but for a GET, whose path says how many bytes it gets.
 func playAWS(ln net.Listener) ([]byte, error) {
 	authority, err := ca.New(time.Now(), []string{"amazonaws.com"})
 	if err != nil {
 		return nil, err
 	}
-	config, err := authority.TLSConfig(host)
-	if err != nil {
-		return nil, err
-	}
+	config := &tls.Config{GetConfigForClient: func(h *tls.ClientHelloInfo) (*tls.Config, error) {
+		return authority.TLSConfig(h.ServerName)
+	}}
 	go func() {
 		for {
 			c, err := ln.Accept()
@@ -152,21 +159,45 @@ func playAWS(ln net.Listener) ([]byte, error) {
 
 func answer(c net.Conn) {
 	defer c.Close()
-	buf, n := make([]byte, 16<<10), 0
+	buf, n := make([]byte, 32<<10), 0
 	for {
 		k, err := c.Read(buf[n:])
 		if err != nil {
 			return
 		}
 		n += k
-		for size := messageSize(buf[:n]); size > 0 && size <= n; size = messageSize(buf[:n]) {
-			n = copy(buf, buf[size:n])
-			if _, err := c.Write(response); err != nil {
-				return
-			}
+		size := messageSize(buf[:n])
+		if size == 0 {
+			continue
 		}
+		if _, err := io.CopyN(io.Discard, c, int64(max(size-n, 0))); err != nil {
+			return
+		}
+		if err := reply(c, buf); err != nil {
+			return
+		}
+		n = copy(buf, buf[min(size, n):n])
 	}
 }
+
+// reply answers the request at the beginning of buf, which it uses.
+func reply(c net.Conn, buf []byte) error {
+	var size int64
+	if _, err := fmt.Sscanf(string(buf[:32]), "GET /%d", &size); err != nil {
+		_, err := c.Write(response)
+		return err
+	}
+	if _, err := fmt.Fprintf(c, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", size); err != nil {
+		return err
+	}
+	_, err := io.CopyBuffer(struct{ io.Writer }{c}, io.LimitReader(zeros{}, size), buf)
+	return err
+}
+
+// zeros has no end.
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) { return len(p), nil }
 
 // messageSize is the size of the message at the beginning of p, or 0 if its head is not all there.
 func messageSize(p []byte) int {

@@ -70,6 +70,7 @@ func (x *session) receive() bool {
 		}
 		return false
 	}
+	x.raw.settled()
 	x.identify()
 	return true
 }
@@ -178,9 +179,7 @@ func (x *session) fillBody() error {
 	if len(x.in.Buffered()) > 0 {
 		return nil
 	}
-	if err := x.raw.SetReadDeadline(time.Now().Add(idleTimeout)); err != nil {
-		return err
-	}
+	x.raw.readWithin(idleTimeout)
 	return x.in.Fill()
 }
 

@@ -27,7 +27,7 @@ const recordHandshake = 0x16
 // A client is one connection to the proxy's port.
 type client struct {
 	s        *Server
-	raw      net.Conn
+	raw      *link
 	plain    *relay.Reader // of raw, until the tunnel begins
 	watchman *watchman
 
@@ -71,9 +71,7 @@ func (c *client) await(in *relay.Reader) error {
 	if c.last.Load() {
 		return net.ErrClosed
 	}
-	if err := c.raw.SetReadDeadline(time.Now().Add(idleTimeout)); err != nil {
-		return err
-	}
+	c.raw.readWithin(idleTimeout)
 	if err := in.Await(); err != nil {
 		return err
 	}
@@ -88,9 +86,7 @@ func (c *client) readHead(in *relay.Reader) ([]byte, error) {
 	if err := c.await(in); err != nil {
 		return nil, err
 	}
-	if err := c.raw.SetReadDeadline(time.Now().Add(headTimeout)); err != nil {
-		return nil, err
-	}
+	c.raw.readWithin(headTimeout)
 	return in.PeekHead()
 }
 

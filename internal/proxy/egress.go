@@ -290,6 +290,8 @@ func (s *Server) secure(ctx context.Context, conn net.Conn, host string) (*tls.C
 		RootCAs:            s.Roots,
 		NextProtos:         []string{"http/1.1"},
 		ClientSessionCache: s.sessions,
+
+		DynamicRecordSizingDisabled: true, // a head is of use only when all of it is there
 	})
 	if err := t.HandshakeContext(ctx); err != nil {
 		_ = conn.Close()
@@ -331,6 +333,8 @@ func bottom(c net.Conn) net.Conn {
 	for {
 		switch w := c.(type) {
 		case *fronted:
+			c = w.Conn
+		case *link:
 			c = w.Conn
 		case *tls.Conn:
 			c = w.NetConn()

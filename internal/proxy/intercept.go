@@ -90,7 +90,7 @@ func (c *client) handshakeFailed(to target, err error) {
 
 // answer sends a whole response.
 func (x *session) answer(response []byte) {
-	if _, err := x.conn.Write(response); err != nil {
+	if err := x.write(response); err != nil {
 		x.s.log.Debug("answering a client failed", slog.Any("error", err))
 	}
 }

@@ -122,7 +122,8 @@ func (s *Server) accept(ctx, work context.Context, ln net.Listener, crowd *crowd
 		switch {
 		case err == nil:
 			pause = 0
-			c := &client{s: s, raw: raw, plain: relay.NewReader(raw, &s.buffers), watchman: crowd.watchman}
+			bare := &link{Conn: raw}
+			c := &client{s: s, raw: bare, plain: relay.NewReader(bare, &s.buffers), watchman: crowd.watchman}
 			crowd.wait.Go(func() { s.serveClient(work, c, crowd) })
 			continue
 		case ctx.Err() != nil:

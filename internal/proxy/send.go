@@ -68,10 +68,8 @@ func (x *session) broken(err error) (again bool) {
 // ask sends what is there of the attempt, begins to send the rest, and reads the head of the final answer.
 func (x *session) ask(up *upstream) error {
 	x.answering, x.pumpErr, x.pumpFailed = false, nil, false
-	if err := up.conn.SetReadDeadline(time.Now().Add(slowAnswer)); err != nil {
-		return err
-	}
-	if err := up.conn.SetWriteDeadline(time.Now().Add(idleTimeout)); err != nil {
+	up.link.readWithin(slowAnswer)
+	if err := up.link.writeWithin(idleTimeout); err != nil {
 		return err
 	}
 	// A failure to write is not the end, but for a timeout: the other side may have answered before it closed.
@@ -131,12 +129,10 @@ func (x *session) readAnswer(up *upstream) ([]byte, error) {
 
 // fill reads a piece of the answer's body.
 func (x *session) fill(up *upstream) error {
-	next := time.Time{}
-	if !x.watch.running() {
-		next = time.Now().Add(slowAnswer)
-	}
-	if err := up.conn.SetReadDeadline(next); err != nil {
-		return err
+	if x.watch.running() {
+		up.link.readWithin(0)
+	} else {
+		up.link.readWithin(slowAnswer)
 	}
 	for {
 		err := up.in.Fill()
@@ -163,7 +159,7 @@ func (x *session) waitOn(up *upstream, err error) bool {
 	} else {
 		x.watch.start(time.Time{}, up.close)
 	}
-	return up.conn.SetReadDeadline(next) == nil
+	return up.link.SetReadDeadline(next) == nil
 }
 
 // drop gives up an upstream in the middle of an attempt.
@@ -228,7 +224,7 @@ func (x *session) stopPump(up *upstream) {
 		return
 	}
 	if p.running() {
-		p.stop(x.raw, up.conn)
+		p.stop(x.raw, up.link)
 		<-p.done
 		_ = x.raw.SetReadDeadline(time.Time{}) // as above
 	}
@@ -253,7 +249,7 @@ func (x *session) pumpBody(up *upstream, p *pump) error {
 		piece := x.in.Buffered()[:n]
 		p.moved.Store(true)
 		x.keep(piece)
-		if !p.writeUntil(up.conn, time.Now().Add(idleTimeout)) {
+		if !p.writeUntil(up.link, time.Now().Add(idleTimeout)) {
 			x.pumpFailed = true
 		} else if _, err := up.conn.Write(piece); err != nil {
 			x.pumpFailed = true

@@ -79,7 +79,7 @@ func (x *session) readErrorBody(up *upstream, body *relay.Body, answer []byte) (
 	end := time.Now().Add(errorPatience)
 	for !body.Done() && len(answer)-len(x.resp.Raw) < wire.MaxErrorBody && time.Now().Before(end) {
 		if len(up.in.Buffered()) == 0 {
-			if err := up.conn.SetReadDeadline(end); err != nil {
+			if err := up.link.SetReadDeadline(end); err != nil {
 				return answer, err
 			}
 			err := up.in.Fill()
@@ -156,6 +156,9 @@ type clientError struct{ err error }
 func (e *clientError) Error() string { return "write to the client: " + e.err.Error() }
 
 func (x *session) write(p []byte) error {
+	if err := x.raw.writeWithin(idleTimeout); err != nil {
+		return &clientError{err}
+	}
 	if _, err := x.conn.Write(p); err != nil {
 		return &clientError{err}
 	}

@@ -52,6 +52,7 @@ func (s *Server) route(to target) route {
 // An upstream is a connection to an AWS API. One attempt uses it at a time.
 type upstream struct {
 	conn  *tls.Conn
+	link  *link // below conn
 	in    *relay.Reader
 	probe prober
 
@@ -70,10 +71,12 @@ func (u *upstream) close() {
 // quiet makes the connection ready for another attempt, and reports whether the other side has said nothing beyond its answer:
 // neither in our buffer nor in TLS's, where the next attempt would take it for its own.
 func (u *upstream) quiet() bool {
-	if len(u.in.Buffered()) > 0 || u.conn.SetDeadline(time.Unix(1, 0)) != nil {
+	if len(u.in.Buffered()) > 0 {
 		return false
 	}
-	return isTimeout(u.in.Await()) && u.conn.SetDeadline(time.Time{}) == nil
+	u.link.shut = true
+	defer func() { u.link.shut = false }()
+	return isTimeout(u.in.Await())
 }
 
 // stale reports whether the connection can't take another attempt.
@@ -89,15 +92,16 @@ func (s *Server) connect(ctx context.Context, r route, fresh bool) (*upstream, e
 			return u, nil
 		}
 	}
-	raw, err := s.dial(ctx, r.target, r.via, withLoopback)
+	through, err := s.dial(ctx, r.target, r.via, withLoopback)
 	if err != nil {
 		return nil, err
 	}
+	raw := &link{Conn: through}
 	conn, err := s.secure(ctx, raw, r.host)
 	if err != nil {
 		return nil, err
 	}
-	u := &upstream{conn: conn, in: relay.NewReader(conn, &s.buffers), keep: idleUnprobed}
+	u := &upstream{conn: conn, link: raw, in: relay.NewReader(conn, &s.buffers), keep: idleUnprobed}
 	if u.probe.open(raw); u.probe.known() {
 		u.keep = idleProbed
 	}
