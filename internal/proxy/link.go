@@ -42,21 +42,25 @@ func (l *link) Read(p []byte) (int, error) {
 	if l.shut {
 		return 0, os.ErrDeadlineExceeded
 	}
-	switch d := time.Duration(l.limit.Load()); {
-	case d == limitSet:
-	case d == limitNone:
-		if err := l.SetReadDeadline(time.Time{}); err != nil {
+	if d := time.Duration(l.limit.Load()); d != limitSet {
+		if err := l.apply(d); err != nil {
 			return 0, err
-		}
-	default:
-		l.settled()
-		if now := time.Now(); !within(l.readBy, now, d) {
-			if err := l.SetReadDeadline(now.Add(d)); err != nil {
-				return 0, err
-			}
 		}
 	}
 	return l.Conn.Read(p)
+}
+
+// apply sets the deadline that reads are to have from now on, unless the one they have will do.
+func (l *link) apply(d time.Duration) error {
+	if d == limitNone {
+		return l.SetReadDeadline(time.Time{})
+	}
+	l.settled()
+	now := time.Now()
+	if within(l.readBy, now, d) {
+		return nil
+	}
+	return l.SetReadDeadline(now.Add(d))
 }
 
 // writeWithin lets the next write take d, at least half of it.

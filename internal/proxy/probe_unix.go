@@ -3,6 +3,7 @@
 package proxy
 
 import (
+	"errors"
 	"net"
 	"syscall"
 
@@ -14,6 +15,7 @@ import (
 type prober struct {
 	conn syscall.RawConn
 	look func(fd uintptr)
+	poll [1]unix.PollFd
 	seen bool
 }
 
@@ -28,9 +30,9 @@ func (p *prober) open(c net.Conn) {
 	}
 	p.conn = conn
 	p.look = func(fd uintptr) {
-		var one [1]byte
-		_, _, err := unix.Recvfrom(int(fd), one[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
-		p.seen = err != unix.EAGAIN && err != unix.EWOULDBLOCK && err != unix.EINTR
+		p.poll[0] = unix.PollFd{Fd: int32(fd), Events: unix.POLLIN} //nolint:gosec // the system counts them in an int
+		n, err := unix.Poll(p.poll[:], 0)
+		p.seen = n != 0 && !errors.Is(err, unix.EINTR)
 	}
 }
 
