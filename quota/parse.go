@@ -1,7 +1,9 @@
 package quota
 
 import (
+	"maps"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -140,4 +142,18 @@ func ParseLimit(s, source string) (Rule, error) {
 		return Rule{}, err
 	}
 	return Rule{Match: m, Pace: &p, Source: source}, nil
+}
+
+// ParseLimits reads a dictionary of matches and rates, such as {"ec2": "10/s", "iam:Get*": "100ms"}, into rules with a [Pace], as
+// [ParseLimit] does one of them. source says where it was given. Errors are of type *[InputError].
+func ParseLimits(limits map[string]string, source string) ([]Rule, error) {
+	rules := make([]Rule, 0, len(limits))
+	for _, match := range slices.Sorted(maps.Keys(limits)) {
+		r, err := ParseLimit(match+"="+limits[match], source)
+		if err != nil {
+			return nil, err
+		}
+		rules = append(rules, r)
+	}
+	return rules, nil
 }
