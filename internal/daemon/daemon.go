@@ -82,6 +82,7 @@ func Start(now time.Time, s Settings) (*Daemon, error) {
 		Hold: s.Hold, Grace: s.Grace, Bypass: s.Bypass, Roots: s.Roots, Parent: s.Parent,
 		Observe:    d.Report.Observe,
 		Opened:     d.Report.Opened,
+		Unpaced:    d.Report.Unpaced,
 		Distrusted: func(host string, _ error) { d.Report.Distrusted(host) },
 		Holding:    func(delta int) { d.held.Add(int64(delta)) },
 		Log:        s.Log,

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"log/slog"
 	"net"
-	"time"
 
 	"github.com/botorate/botorate/internal/relay"
 )
@@ -34,15 +33,13 @@ func (c *client) intercept(ctx context.Context, to target) *session {
 	if _, err := c.raw.Write([]byte(established)); err != nil {
 		return nil
 	}
-	if err := c.raw.SetDeadline(time.Now().Add(headTimeout)); err != nil {
+	front, conn, err := c.shake(ctx, config)
+	switch {
+	case errors.Is(err, errHTTP2):
+		c.passHTTP2(ctx, to, front)
 		return nil
-	}
-	conn := tls.Server(withFront(c.raw, c.plain), config)
-	if err := conn.HandshakeContext(ctx); err != nil {
+	case err != nil:
 		c.handshakeFailed(to, err)
-		return nil
-	}
-	if err := c.raw.SetDeadline(time.Time{}); err != nil {
 		return nil
 	}
 	c.plain = nil

@@ -19,6 +19,7 @@ type link struct {
 	readBy, writeBy time.Time    // the deadlines that are set; zero for none
 	limit           atomic.Int64 // what the next read gets: a duration, or one of those below
 	shut            bool         // a read finds nothing
+	hello           *hello       // until the client's hello is understood
 }
 
 const (
@@ -47,7 +48,19 @@ func (l *link) Read(p []byte) (int, error) {
 			return 0, err
 		}
 	}
-	return l.Conn.Read(p)
+	n, err := l.Conn.Read(p)
+	if l.hello != nil && !l.hello.ours {
+		l.hello.read = append(l.hello.read, p[:n]...)
+	}
+	return n, err
+}
+
+// Write writes to the connection, unless its client is to hear nothing from us.
+func (l *link) Write(p []byte) (int, error) {
+	if l.hello != nil && l.hello.passed {
+		return len(p), nil
+	}
+	return l.Conn.Write(p)
 }
 
 // apply sets the deadline that reads are to have from now on, unless the one they have will do.

@@ -50,6 +50,7 @@ type Server struct {
 
 	Observe    func(report.Attempt)                // if non-nil, told of each attempt that ended; must be fast and safe for concurrent use
 	Opened     func(host string, intercepted bool) // if non-nil, told of each CONNECT
+	Unpaced    func(host string)                   // if non-nil, told of an intercepted CONNECT that was tunnelled after all: its client speaks only HTTP/2
 	Distrusted func(host string, err error)        // if non-nil, told when a client refused our certificate: it does not trust the authority
 	Holding    func(delta int)                     // if non-nil, told when an attempt begins (+1) and ends (-1) to be held
 	Log        *slog.Logger                        // nil means no log
@@ -60,6 +61,7 @@ type Server struct {
 	buffers  relay.Buffers
 	pool     pool
 	sessions tls.ClientSessionCache
+	greeter  *tls.Config
 	calls    calls
 	own      ownAddresses
 	hinted   atomic.Bool
@@ -82,6 +84,7 @@ func (s *Server) prepare() {
 	if s.log = s.Log; s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
+	s.greeter = greeter()
 	s.sessions = tls.NewLRUClientSessionCache(maxSessions)
 }
 

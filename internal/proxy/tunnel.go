@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"log/slog"
@@ -36,17 +37,10 @@ func (c *client) tunnel(ctx context.Context, to target) {
 	if _, err := c.raw.Write([]byte(established)); err != nil {
 		return
 	}
-	here := withFront(c.raw, c.plain)
-	// What was read before the tunnel goes first, so that both sides are bare and the kernel can copy.
-	if f, ok := here.(*fronted); ok {
-		if _, err := there.Write(f.front); err != nil {
-			return
-		}
-		here = f.Conn
-	}
-	stop := context.AfterFunc(ctx, func() { _ = there.Close() })
-	defer stop()
-	c.splice(here, bare(there))
+	front := bytes.Clone(c.plain.Buffered())
+	c.plain.Discard(len(front))
+	c.plain.Release()
+	c.carry(ctx, front, there)
 }
 
 // A halfCloser can end one direction of a connection.

@@ -28,6 +28,7 @@ type Collector struct {
 	clients map[string]uint64
 	hosts   map[host]uint64
 	doubts  map[string]uint64 // hosts for which clients refused our certificate
+	unpaced map[string]uint64 // hosts to which clients spoke nothing but HTTP/2
 	total   tally
 	open    map[callKey]struct{} // named calls whose last attempt got no answer
 	dropped uint64               // of those, not kept: beyond maxOpen
@@ -112,6 +113,13 @@ func (c *Collector) Opened(name string, intercepted bool) {
 	c.hosts = count(c.hosts, host{name, intercepted}, host{others, intercepted})
 }
 
+// Unpaced counts a connection that was opened as an intercepted one, but passed on unseen since its client speaks only HTTP/2.
+func (c *Collector) Unpaced(name string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.unpaced = count(c.unpaced, name, others)
+}
+
 // Distrusted counts a connection that a client broke off since it does not trust our certificate.
 func (c *Collector) Distrusted(name string) {
 	c.mu.Lock()
@@ -176,7 +184,7 @@ func (c *Collector) Summary() Summary {
 			tunnelled[h.name] = n
 		}
 	}
-	s.Tunnelled, s.Intercepted, s.Distrusted = names(tunnelled), names(intercepted), names(c.doubts)
+	s.Tunnelled, s.Intercepted, s.Distrusted, s.Unpaced = names(tunnelled), names(intercepted), names(c.doubts), names(c.unpaced)
 	c.completenessLocked(&s)
 	return s
 }

@@ -37,6 +37,7 @@ type Summary struct {
 	Intercepted []Name `json:"hosts_intercepted"` // connections by host
 	Tunnelled   []Name `json:"hosts_tunnelled"`
 	Distrusted  []Name `json:"hosts_distrusted"` // clients refused our certificate for them
+	Unpaced     []Name `json:"hosts_unpaced"`    // of the intercepted, those passed on unseen after all: their clients speak only HTTP/2
 
 	// NoRequest says why no request may have come through; empty when one did.
 	NoRequest []string `json:"no_request,omitempty"`

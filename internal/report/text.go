@@ -29,6 +29,9 @@ func (s *Summary) WriteText(w io.Writer, prefix string) error {
 	if n := len(s.Tunnelled); n > 0 {
 		fmt.Fprintf(&b, "passed on unseen: %s\n", hostList(s.Tunnelled))
 	}
+	if n := len(s.Unpaced); n > 0 {
+		fmt.Fprintf(&b, "NOT paced, since the client speaks only HTTP/2: %s\n", hostList(s.Unpaced))
+	}
 	if n := len(s.Distrusted); n > 0 {
 		fmt.Fprintf(&b, "a client does not trust botorate's certificate, for %s: its own CA option must name the file in $AWS_CA_BUNDLE\n", hostList(s.Distrusted))
 	}
