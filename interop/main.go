@@ -1,9 +1,9 @@
 // Command interop runs real AWS clients, with and without botorate, in a world that no request can leave: one network
 // namespace a scenario with only loopback, where every AWS name resolves to 127.0.0.1 and `botorate lab serve` plays AWS.
 //
-//	go run ./interop [-run REGEXP] [-list]
+//	go run ./interop [-run REGEXP] [-list] [-install]
 //
-// It needs Linux, root, Python 3 with venv, and Debian's packages or the same programs already there. It prints one table
+// It needs Linux, root, Go, Python 3 with venv, and Debian's packages or the same programs already there. It prints one table
 // and exits 1 if any scenario broke its promise.
 package main
 
@@ -24,7 +24,8 @@ import (
 
 // A row is one line of the table: one client's run.
 type row struct {
-	client, pacing      string
+	client, version     string
+	pacing              string
 	requests, throttled int // as the endpoint logged them for this client
 	answered, lost      int // as the client says
 	neighbour, refused  int // the neighbour's calls, and how many AWS refused
@@ -35,8 +36,20 @@ type row struct {
 // A scenario runs clients in a world of its own and says what it saw. An error is a broken promise.
 type scenario struct {
 	name, about string
+	needs       []string // what must be installed
+	when        phase
+	asks        []string // names that its clients look up besides AWS's; any other name is an error
 	run         func(context.Context, *world) ([]row, error)
 }
+
+// A phase says what a scenario bears beside it.
+type phase int
+
+const (
+	pooled  phase = iota // a few at a time
+	timed                // its promise is a time: only other timed ones run beside it, and waiting ones
+	waiting              // waits more than it computes: runs from the beginning, beside all others
+)
 
 func main() {
 	if len(os.Args) > 1 && os.Args[1] == neighbourCommand {
@@ -59,6 +72,7 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	flags := flag.NewFlagSet("interop", flag.ContinueOnError)
 	match := flags.String("run", "", "run only the scenarios whose name matches this `regexp`")
 	list := flags.Bool("list", false, "list the scenarios and exit")
+	installOnly := flags.Bool("install", false, "install what the scenarios need and exit")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -78,43 +92,86 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 		}
 		return nil
 	}
-	tools, err := prepare(ctx)
+	needs := []string{"main"}
+	for _, s := range chosen {
+		needs = append(needs, s.needs...)
+	}
+	tools, err := prepare(ctx, needs)
 	if err != nil {
 		return err
 	}
 	defer tools.remove()
+	if *installOnly {
+		return nil
+	}
 	return runAll(ctx, tools, chosen, stdout)
 }
 
-// runAll runs the scenarios side by side: each has its own namespace, and most of their time is waiting.
+// A result is what became of a scenario.
+type result struct {
+	rows []row
+	took time.Duration
+	err  error
+}
+
+// atOnce is how many scenarios are run at a time, but for those that only wait: each keeps a client, botorate and emulators busy.
+const atOnce = 3
+
+// runAll runs the scenarios side by side, each in its own namespace, as far as they bear it.
 func runAll(ctx context.Context, t *tools, chosen []scenario, stdout io.Writer) error {
-	type result struct {
-		rows []row
-		err  error
-	}
 	results := make([]result, len(chosen))
-	var all sync.WaitGroup
-	for i, s := range chosen {
-		all.Go(func() {
-			w, err := newWorld(ctx, t, s.name)
-			if err != nil {
-				results[i].err = err
-				return
+	of := func(when phase, limit int) *sync.WaitGroup {
+		var group sync.WaitGroup
+		turns := make(chan struct{}, limit)
+		for i, s := range chosen {
+			if s.when != when {
+				continue
 			}
-			defer w.close()
-			results[i].rows, results[i].err = s.run(ctx, w)
-			if results[i].err != nil {
-				results[i].err = fmt.Errorf("%s: %w\n%s", s.name, results[i].err, w.logs())
-			}
-		})
+			group.Go(func() {
+				turns <- struct{}{}
+				defer func() { <-turns }()
+				results[i] = runOne(ctx, t, s)
+			})
+		}
+		return &group
 	}
-	all.Wait()
+	waits := of(waiting, len(chosen))
+	of(timed, len(chosen)).Wait()
+	of(pooled, atOnce).Wait()
+	waits.Wait()
+	return show(stdout, chosen, results)
+}
+
+// runOne runs one scenario in a new world.
+func runOne(ctx context.Context, t *tools, s scenario) (r result) {
+	began := time.Now()
+	defer func() {
+		r.took = time.Since(began)
+		fmt.Fprintf(os.Stderr, "%-12s %3.0f s  %s\n", s.name, r.took.Seconds(), map[bool]string{true: "ok", false: "FAILED"}[r.err == nil])
+	}()
+	w, err := newWorld(ctx, t, s.name)
+	if err != nil {
+		return result{err: err}
+	}
+	defer w.close()
+	r.rows, err = s.run(ctx, w)
+	if err == nil {
+		err = w.checkNames(s.asks)
+	}
+	if err != nil {
+		r.err = fmt.Errorf("%s: %w\n%s", s.name, err, w.logs())
+	}
+	return r
+}
+
+// show prints the table and returns what went wrong.
+func show(stdout io.Writer, chosen []scenario, results []result) error {
 	table := tabwriter.NewWriter(stdout, 0, 8, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(table, "scenario\tclient\tpacing\tattempts\tthrottled\tanswered\tlost\tneighbour\trefused\tbad signatures\ttime\t")
+	fmt.Fprintln(table, "scenario\tclient\tversion\tpacing\tattempts\tthrottled\tanswered\tlost\tneighbour\trefused\tbad signatures\ttime\t")
 	errs := make([]error, 0, len(chosen))
 	for i, s := range chosen {
 		for _, r := range results[i].rows {
-			fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%.1f s\t\n", s.name, r.client, r.pacing,
+			fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%.1f s\t\n", s.name, r.client, r.version, r.pacing,
 				r.requests, r.throttled, r.answered, r.lost, r.neighbour, r.refused, r.invalid, r.took.Seconds())
 		}
 		errs = append(errs, results[i].err)

@@ -6,17 +6,24 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"time"
 )
 
 // scenarios returns all there are.
 func scenarios() []scenario {
 	return []scenario{
-		{"boto3", "600 snapshots by boto3, 10 threads, beside a neighbour: unpaced, then at --share 80%", boto3Scan},
-		{"aws-cli", "20 calls by AWS CLI v2, 4 at a time, on a small bucket: unpaced, then at --share 80%", cliScan},
-		{"hold", "boto3 and AWS CLI v2 held for 150 s: one attempt each, valid signatures", longHold},
-		{"moto", "S3, IAM, KMS, DynamoDB and others by boto3, signatures verified by moto behind the stand-in", motoSignatures},
+		{name: "boto3", about: "600 snapshots by boto3, 10 threads, beside a neighbour: unpaced, then at --share 80%", when: timed, run: boto3Scan},
+		{name: "aws-cli", about: "20 calls by AWS CLI v2, 4 at a time, on a small bucket: unpaced, then at --share 80%", run: cliScan},
+		{name: "hold", about: "boto3 and AWS CLI v2 held for 150 s: one attempt each, valid signatures", when: waiting, run: longHold},
+		{name: "moto", about: "S3, IAM, KMS, DynamoDB and others by boto3, signatures verified by moto behind the stand-in", run: motoSignatures},
+		{
+			name: "python", about: "boto3 newest and 1.26, and aiobotocore: calls and S3 copies, unpaced, paced, and shed",
+			needs: []string{"boto3-1.26", "aiobotocore"}, run: sdkRuns(pythonSDKs),
+		},
+		{
+			name: "node", about: "AWS SDK for JavaScript v3 and v2 on Node 20 and 24: calls and S3 copies, unpaced, paced, and shed",
+			needs: []string{"js"}, run: sdkRuns(nodeSDKs),
+		},
 	}
 }
 
@@ -33,7 +40,7 @@ type scanResult struct {
 }
 
 func boto3Scan(ctx context.Context, w *world) ([]row, error) {
-	scan := []string{w.python, filepath.Join(w.clients, "scan.py"), "10", "standard"}
+	scan := []string{w.python("main"), w.script("python", "scan.py"), "10", "standard"}
 	unpaced, err := w.scanBesideNeighbour(ctx, "unpaced", scan)
 	if err != nil {
 		return nil, err
@@ -89,8 +96,8 @@ func cliScan(ctx context.Context, w *world) ([]row, error) {
 		return nil, err
 	}
 	const calls = 20
-	list := w.aws + " ec2 describe-snapshots --owner-ids self --query Snapshots[].SnapshotId --output text | tr '\\t' '\\n'"
-	ask := w.aws + " ec2 describe-snapshot-attribute --snapshot-id ID --attribute createVolumePermission >/dev/null && echo ok"
+	list := aws2 + " ec2 describe-snapshots --owner-ids self --query Snapshots[].SnapshotId --output text | tr '\\t' '\\n'"
+	ask := aws2 + " ec2 describe-snapshot-attribute --snapshot-id ID --attribute createVolumePermission >/dev/null && echo ok"
 	script := list + " | xargs -P 4 -I ID sh -c '" + ask + "' | wc -l"
 	var rows []row
 	for _, pacing := range []string{"unpaced", "--share 80%"} {
@@ -140,7 +147,7 @@ func longHold(ctx context.Context, w *world) ([]row, error) {
 	}
 	cli := make(chan result, 1)
 	go func() {
-		call := w.aws + " ec2 describe-snapshots --max-items 5 --page-size 5 >/dev/null"
+		call := aws2 + " ec2 describe-snapshots --max-items 5 --page-size 5 >/dev/null"
 		began := time.Now()
 		err := w.client(ctx, nil, []string{"AWS_MAX_ATTEMPTS=1"}, append(paced, "sh", "-ec", call+"; "+call)...)
 		cli <- result{row{client: "aws-cli v2", pacing: "held 150 s", answered: 2, took: time.Since(began)}, err}
@@ -149,7 +156,7 @@ func longHold(ctx context.Context, w *world) ([]row, error) {
 		Held     float64
 		Attempts int
 	}
-	err = w.client(ctx, &held, nil, append(paced, w.python, filepath.Join(w.clients, "hold.py"))...)
+	err = w.client(ctx, &held, nil, append(paced, w.python("main"), w.script("python", "hold.py"))...)
 	boto := row{client: "boto3", pacing: "held 150 s", answered: 2, requests: 1 + held.Attempts, took: time.Duration(held.Held * float64(time.Second))}
 	other := <-cli
 	rows := []row{boto, other.r}
@@ -173,19 +180,11 @@ func longHold(ctx context.Context, w *world) ([]row, error) {
 
 // motoSignatures has another emulator verify the signatures of what passed botorate and the stand-in.
 func motoSignatures(ctx context.Context, w *world) ([]row, error) {
-	const moto = "127.0.0.1:5001"
-	// The first four calls pass unverified: they make the user whose key signs all others.
-	if _, err := w.start(ctx, []string{"INITIAL_NO_AUTH_ACTION_COUNT=4"}, w.moto, "-H", "127.0.0.1", "-p", "5001"); err != nil {
-		return nil, err
-	}
-	if err := w.listening(ctx, moto); err != nil {
-		return nil, err
-	}
-	key, err := w.motoKey(ctx, "http://"+moto)
+	key, err := w.startMoto(ctx)
 	if err != nil {
 		return nil, err
 	}
-	aws, err := w.serveAWS(ctx, "--upstream", "http://"+moto, "--key", key.id+":"+key.secret)
+	aws, err := w.serveAWS(ctx, key.upstream()...)
 	if err != nil {
 		return nil, err
 	}
@@ -194,9 +193,8 @@ func motoSignatures(ctx context.Context, w *world) ([]row, error) {
 		Calls  int
 		Failed []string
 	}
-	credentials := []string{"AWS_ACCESS_KEY_ID=" + key.id, "AWS_SECRET_ACCESS_KEY=" + key.secret}
 	began := time.Now()
-	err = w.client(ctx, &got, credentials, w.botorate, "run", "--share", "100%", "--", w.python, filepath.Join(w.clients, "services.py"))
+	err = w.client(ctx, &got, key.env(), w.botorate, "run", "--share", "100%", "--", w.python("main"), w.script("python", "services.py"))
 	took := time.Since(began)
 	if err != nil {
 		return nil, err
@@ -209,19 +207,25 @@ func motoSignatures(ctx context.Context, w *world) ([]row, error) {
 	return []row{r}, err
 }
 
-// An accessKey signs what moto verifies.
-type accessKey struct{ id, secret string }
+func pythonSDKs(w *world) []sdk {
+	return []sdk{
+		{client: "boto3", args: []string{w.python("main"), w.script("python", "sdk.py")}, action: askAttribute},
+		{client: "boto3", args: []string{w.python("boto3-1.26"), w.script("python", "sdk.py")}, action: askAttribute},
+		{client: "aiobotocore", args: []string{w.python("aiobotocore"), w.script("python", "aio.py")}, action: askAttribute},
+	}
+}
 
-// motoKey makes a user in moto and returns its key.
-func (w *world) motoKey(ctx context.Context, url string) (accessKey, error) {
-	cmd := w.command(ctx, nil, w.python, filepath.Join(w.clients, "moto_key.py"), url)
-	out, err := cmd.Output()
-	if err != nil {
-		return accessKey{}, fmt.Errorf("make a user in moto: %w", err)
+func nodeSDKs(w *world) []sdk {
+	modules := w.in("js", "node_modules")
+	var all []sdk
+	for _, major := range []string{"20", "24"} {
+		for _, v := range []struct{ client, program string }{{"aws-sdk-js v2", "sdk2.cjs"}, {"aws-sdk-js v3", "sdk3.mjs"}} {
+			all = append(all, sdk{
+				client: v.client, args: []string{w.node(major), w.script("js", v.program)}, action: askAttribute,
+				// Node trusts its own roots, and these: as anyone has it who runs it behind an intercepting firewall. v2 warns of its age.
+				env: []string{"INTEROP_MODULES=" + modules, "NODE_EXTRA_CA_CERTS=" + w.bundle(), "AWS_SDK_JS_SUPPRESS_MAINTENANCE_MODE_MESSAGE=1"},
+			})
+		}
 	}
-	id, secret, ok := strings.Cut(strings.TrimSpace(string(out)), ":")
-	if !ok {
-		return accessKey{}, fmt.Errorf("make a user in moto: it printed %q", out)
-	}
-	return accessKey{id, secret}, nil
+	return all
 }

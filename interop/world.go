@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -51,13 +52,13 @@ func newWorld(ctx context.Context, t *tools, name string) (*world, error) {
 		return nil, err
 	}
 	for _, args := range [][]string{{"netns", "add", w.netns}, {"-n", w.netns, "link", "set", "lo", "up"}} {
-		if err := do(ctx, "ip", args...); err != nil {
+		if err := do(ctx, "", nil, "ip", args...); err != nil {
 			w.close()
 			return nil, err
 		}
 	}
 	_, err = w.start(ctx, nil, "dnsmasq", "--no-daemon", "--no-hosts", "--no-resolv", "--listen-address=127.0.0.1", "--bind-interfaces",
-		"--address=/amazonaws.com/127.0.0.1", "--user=root", "--pid-file=")
+		"--address=/amazonaws.com/127.0.0.1", "--user=root", "--pid-file=", "--log-queries", "--log-facility="+w.dnsLog())
 	if err != nil {
 		w.close()
 		return nil, err
@@ -143,6 +144,47 @@ func (w *world) client(ctx context.Context, into any, extra []string, args ...st
 }
 
 func tail(b []byte) []byte { return b[max(0, len(b)-2000):] }
+
+func (w *world) dnsLog() string { return filepath.Join(w.dir, "dns.log") }
+
+// asked returns the names that were looked up, but for AWS's and the machine's own, each once.
+func (w *world) asked() ([]string, error) {
+	data, err := os.ReadFile(w.dnsLog())
+	if err != nil {
+		return nil, err
+	}
+	own, err := os.Hostname()
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for line := range strings.Lines(string(data)) {
+		_, query, ok := strings.Cut(line, " query[")
+		if !ok {
+			continue
+		}
+		_, query, _ = strings.Cut(query, "] ")
+		name, _, _ := strings.Cut(strings.ToLower(query), " ")
+		if !strings.HasSuffix(name, ".amazonaws.com") && name != "localhost" && name != strings.ToLower(own) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names), nil
+}
+
+// checkNames fails if a name was looked up that is neither AWS's nor allowed.
+func (w *world) checkNames(allowed []string) error {
+	names, err := w.asked()
+	if err != nil {
+		return err
+	}
+	names = slices.DeleteFunc(names, func(name string) bool { return slices.Contains(allowed, name) })
+	if len(names) > 0 {
+		return fmt.Errorf("looked up %s: neither AWS's names nor known of this client", strings.Join(names, ", "))
+	}
+	return nil
+}
 
 func (w *world) bundle() string { return filepath.Join(w.dir, "bundle.pem") }
 
