@@ -16,6 +16,10 @@ func scenarios() []scenario {
 		{name: "aws-cli", about: "20 calls by AWS CLI v2, 4 at a time, on a small bucket: unpaced, then at --share 80%", run: cliScan},
 		{name: "hold", about: "boto3 and AWS CLI v2 held for 150 s: one attempt each, valid signatures", when: waiting, run: longHold},
 		{name: "moto", about: "S3, IAM, KMS, DynamoDB and others by boto3, signatures verified by moto behind the stand-in", run: motoSignatures},
+		{name: "scout-ec2", about: "ScoutSuite's ec2 service over 600 snapshots, beside a neighbour", when: timed, run: scanRuns(scoutEC2)},
+		{name: "scout-full", about: "ScoutSuite, every service, two Regions", run: scanRuns(scoutFull)},
+		{name: "prowler", about: "Prowler, four checks, two Regions", needs: []string{"prowler"}, run: scanRuns(prowler)},
+		{name: "custodian", about: "Cloud Custodian, one policy over 300 snapshots", needs: []string{"c7n"}, run: scanRuns(custodian)},
 		{
 			name: "python", about: "boto3 newest and 1.26, and aiobotocore: calls and S3 copies, unpaced, paced, and shed",
 			needs: []string{"boto3-1.26", "aiobotocore"}, run: sdkRuns(pythonSDKs),
