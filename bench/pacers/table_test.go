@@ -113,6 +113,7 @@ func (tab *table) free() {
 }
 
 func (tab *table) waiting(t *testing.T) {
+	t.Helper()
 	found := map[string][]footprint{}
 	for range *rounds {
 		found[parked] = append(found[parked], inProcess(t, parked))
@@ -159,6 +160,7 @@ func (tab *table) waiting(t *testing.T) {
 
 // behaviour is exact: one round is enough.
 func (tab *table) behaviour(t *testing.T) {
+	t.Helper()
 	for _, b := range []struct {
 		name, format string
 		find         func(*testing.T, peer) float64
