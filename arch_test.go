@@ -16,7 +16,7 @@ const module = "github.com/botorate/botorate"
 // The files are parsed here, not by `go list`, so that a cached test result can't hide a broken rule (go.dev/issue/30313).
 var layers = [][]string{
 	{".", "internal/ca", "internal/relay", "internal/sim", "internal/wire/gen", "awssdk/gen"},
-	{"quota", "internal/wire", "internal/report", "internal/childenv", "internal/learnt"},
+	{"quota", "internal/wire", "internal/report", "internal/childenv", "internal/learnt", "internal/trial"},
 	{"internal/config", "internal/proxy", "internal/lab", "awssdk"},
 	{"internal/demo", "internal/daemon"},
 	{"cmd/botorate", "interop"},
