@@ -18,7 +18,7 @@ var layers = [][]string{
 	{".", "internal/ca", "internal/relay", "internal/sim", "internal/wire/gen", "awssdk/gen"},
 	{"quota", "internal/wire", "internal/report", "internal/childenv", "internal/learnt", "internal/trial"},
 	{"internal/config", "internal/proxy", "internal/lab", "awssdk"},
-	{"internal/demo", "internal/daemon"},
+	{"internal/demo", "internal/daemon", "internal/scenario"},
 	{"cmd/botorate", "interop"},
 }
 

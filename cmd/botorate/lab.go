@@ -15,11 +15,11 @@ import (
 func newLab() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "lab",
-		Short: "Play AWS, throttling included",
+		Short: "Compare ways of pacing in a simulated AWS, or play AWS on a TLS endpoint",
 		Args:  knownCommand,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newLabServe())
+	cmd.AddCommand(newLabRun(), newLabCompare(), newLabList(), newLabServe())
 	return cmd
 }
 

@@ -1,9 +1,6 @@
 package lab
 
-import (
-	"math"
-	"time"
-)
+import "time"
 
 // A Bucket is one of AWS's own token buckets. It begins full and never holds more than Capacity; a refused attempt costs
 // nothing unless ChargeRefused is set. It is not safe for concurrent use, and its fields must not change after the first use.
@@ -53,6 +50,13 @@ func (b *Bucket) refuse(n float64) {
 	}
 }
 
+// resize changes how large the bucket is.
+func (b *Bucket) resize(now time.Time, capacity, refill float64) {
+	b.refill(now)
+	b.Capacity, b.Refill = capacity, refill
+	b.level = min(b.level, capacity)
+}
+
 func (b *Bucket) refill(now time.Time) {
 	if b.at.IsZero() {
 		b.level, b.at = b.Capacity, now
@@ -67,7 +71,7 @@ func (b *Bucket) refill(now time.Time) {
 		elapsed = time.Duration(steps) * b.Step
 	}
 	b.at = now
-	b.level = math.Min(b.Capacity, b.level+b.Refill*elapsed.Seconds())
+	b.level = min(b.Capacity, b.level+float64(b.Refill*elapsed.Seconds())) // not fused: the same on every machine
 }
 
 // stepsUntil counts the whole steps since 1970.

@@ -35,7 +35,11 @@ type Tally struct {
 // Admit decides one attempt of a caller. Tokens are taken from all buckets of the call or from none.
 // If it is refused, empty is the first of its buckets that lacked tokens.
 func (c *Cloud) Admit(now time.Time, caller string, call quota.Call) (ok bool, empty botorate.BucketID) {
-	draws := c.Quotas.Draws(call)
+	return c.Draw(now, caller, c.Quotas.Draws(call))
+}
+
+// Draw is Admit for an attempt whose draws are known.
+func (c *Cloud) Draw(now time.Time, caller string, draws []botorate.Draw) (ok bool, empty botorate.BucketID) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	ok, empty = c.drawLocked(now, draws)
@@ -75,6 +79,16 @@ func (c *Cloud) bucketLocked(id botorate.BucketID) *Bucket {
 	b := &Bucket{Capacity: q.Capacity, Refill: q.Refill, Step: q.Step, ChargeRefused: c.ChargeRefused}
 	c.buckets[id] = b
 	return b
+}
+
+// Resize takes in that Quotas says something else from now on. Each bucket keeps its tokens, up to its new capacity.
+func (c *Cloud) Resize(now time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for id, b := range c.buckets {
+		q, _ := c.Quotas.Quota(id)
+		b.resize(now, q.Capacity, q.Refill)
+	}
 }
 
 // Callers returns what each caller did until now.

@@ -1,0 +1,186 @@
+package scenario
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+)
+
+const (
+	defaultDuration = Duration(2 * time.Hour)
+	defaultSeed     = 1
+)
+
+// complete fills in what a file leaves out, and checks the rest.
+func (f *File) complete(r *reader) error {
+	f.Title = cmp.Or(f.Title, f.Name)
+	f.Duration = cmp.Or(f.Duration, defaultDuration)
+	f.Seed = cmp.Or(f.Seed, defaultSeed)
+	var watch Action
+	switch err := watch.parse(f.Watch); {
+	case f.Watch == "":
+		return r.fail(1, "say whose bucket the report is to show, such as watch: ec2:DescribeSnapshotAttribute", "there is no watch")
+	case err != nil:
+		return r.fail(r.line(&f.Watch), "", "watch: %v", err)
+	case len(f.Workloads) == 0:
+		return r.fail(1, "a list of who calls AWS", "there are no workloads")
+	case len(f.Ways) == 0:
+		return r.fail(1, "a list, such as pacing: [none, botorate 80%]", "there is no pacing")
+	}
+	f.watch = watch.action
+	if err := f.checkTimes(r); err != nil {
+		return err
+	}
+	names := map[string]bool{}
+	for i := range f.Workloads {
+		w := &f.Workloads[i]
+		if err := w.complete(r); err != nil {
+			return err
+		}
+		if names[w.Name] {
+			return r.fail(r.line(w), "", "two workloads are named %q", w.Name)
+		}
+		names[w.Name] = true
+		if err := f.completeTrace(r, w); err != nil {
+			return err
+		}
+	}
+	for i := range f.Assertions {
+		a := &f.Assertions[i]
+		if problem, hint := a.check(f); problem != "" {
+			return r.fail(r.line(a), hint, "%s", problem)
+		}
+	}
+	return nil
+}
+
+// checkTimes checks amounts, changes and incidents.
+func (f *File) checkTimes(r *reader) error {
+	positive := func(at any, capacity, refill float64) error {
+		if capacity < 1 || refill <= 0 {
+			return r.fail(r.line(at), "", "want a capacity of at least 1 and a refill above 0")
+		}
+		return nil
+	}
+	for i := range f.Limits {
+		if err := positive(&f.Limits[i], f.Limits[i].Capacity, f.Limits[i].Refill); err != nil {
+			return err
+		}
+	}
+	for i := range f.Changes {
+		if err := positive(&f.Changes[i], f.Changes[i].Capacity, f.Changes[i].Refill); err != nil {
+			return err
+		}
+	}
+	for i := range f.Incidents {
+		if in := &f.Incidents[i]; in.To <= in.From {
+			return r.fail(r.line(in), "", "an incident ends after it began: want to later than from")
+		} else if in.Refuse <= 0 {
+			return r.fail(r.line(in), "say refuse: 50%", "an incident refuses a part of what comes")
+		}
+	}
+	return nil
+}
+
+// presets are what is usual for a kind of workload, unless the file says otherwise. Connections are inside a Region: 10 ms to AWS and
+// back, 20 ms of AWS's own. A new one costs a round trip for TCP and one for TLS 1.3.
+func presets() map[string]Workload {
+	open := network{RoundTrip: 10 * time.Millisecond, Trips: 1, Server: 20 * time.Millisecond, Spread: 5 * time.Millisecond}
+	fresh := open
+	fresh.Trips = 3
+	return map[string]Workload{
+		kindScout:     {SDK: "legacy", Network: fresh, Workers: 10},
+		kindTrace:     {SDK: "standard", Network: open, Workers: 10},
+		"controllers": {SDK: "standard", Network: open, Every: Duration(30 * time.Second), Jitter: Duration(2 * time.Second)},
+		"autoscaler":  {SDK: "standard", Network: open, Every: Duration(5 * time.Minute), Start: Duration(time.Minute), Within: Duration(time.Minute)},
+		"terraform":   {SDK: "terraform", Network: open},
+		"agent":       {SDK: "standard", Network: open, Every: Duration(15 * time.Second), Jitter: Duration(10 * time.Second)},
+		"bursts":      {SDK: "none", Network: open, Every: Duration(5 * time.Second)},
+	}
+}
+
+func (w *Workload) complete(r *reader) error {
+	p, ok := presets()[w.Kind]
+	switch {
+	case w.Kind == "":
+		return r.fail(r.line(w), "known kinds: "+strings.Join(sortedKeys(presets()), ", "), "a workload has a kind")
+	case !ok:
+		return r.fail(r.line(&w.Kind), suggest(w.Kind, sortedKeys(presets())), "unknown kind %q", w.Kind)
+	}
+	w.Name = cmp.Or(w.Name, w.Kind)
+	w.SDK = cmp.Or(w.SDK, p.SDK)
+	if sdks()[w.SDK] == nil {
+		return r.fail(r.line(&w.SDK), suggest(w.SDK, sortedKeys(sdks())), "unknown sdk %q", w.SDK)
+	}
+	if strings.ContainsAny(w.Name, ". ") {
+		return r.fail(r.line(w), "", "a workload's name has neither dots nor blanks: %q", w.Name)
+	}
+	w.Workers = cmp.Or(w.Workers, p.Workers)
+	if !r.has(&w.Every) {
+		w.Every = p.Every
+	}
+	if !r.has(&w.Jitter) {
+		w.Jitter = p.Jitter
+	}
+	w.Start, w.Within = cmp.Or(w.Start, p.Start), cmp.Or(w.Within, p.Within)
+	w.Accounts, w.Regions = max(w.Accounts, 1), max(w.Regions, 1)
+	if w.Regions > len(regionNames()) {
+		return r.fail(r.line(&w.Regions), "", "an account has at most %d Regions", len(regionNames()))
+	}
+	n := &w.Network
+	n.RoundTrip, n.Trips = cmp.Or(n.RoundTrip, p.Network.RoundTrip), cmp.Or(n.Trips, p.Network.Trips)
+	n.Server, n.Spread = cmp.Or(n.Server, p.Network.Server), cmp.Or(n.Spread, p.Network.Spread)
+	if w.Kind == kindScout {
+		return w.completeScout(r)
+	}
+	return w.completeSteps(r)
+}
+
+func (w *Workload) completeScout(r *reader) error {
+	if !r.has(&w.Fresh) {
+		w.Fresh = true
+	}
+	if !r.has(&w.Build) {
+		w.Build = 1
+	}
+	inv := &w.Account
+	inv.Regions, inv.VPCs = max(inv.Regions, 1), max(inv.VPCs, 1)
+	if inv.Regions > len(regionNames()) {
+		return r.fail(r.line(&inv.Regions), "", "an account has at most %d Regions", len(regionNames()))
+	}
+	var known []string
+	for _, v := range (&scan{load: &load{Workload: &Workload{}}}).services() {
+		known = append(known, v.name)
+	}
+	for i, name := range w.Services {
+		if !slices.Contains(known, name) {
+			return r.fail(r.line(&w.Services[i]), suggest(name, known), "ScoutSuite scans no service %q", name)
+		}
+	}
+	return nil
+}
+
+func (w *Workload) completeSteps(r *reader) error {
+	if w.Kind == kindTrace {
+		return nil
+	}
+	if len(w.Steps) == 0 {
+		return r.fail(r.line(w), "such as steps: [{calls: [ec2:DescribeInstances], count: 5}]", "%s %s makes no calls: there are no steps", w.Kind, w.Name)
+	}
+	for i := range w.Steps {
+		s := &w.Steps[i]
+		if len(s.Calls) == 0 {
+			return r.fail(r.line(s), "such as calls: [ec2:DescribeInstances]", "a step has calls")
+		}
+		s.Count = cmp.Or(s.Count, len(s.Calls))
+		if s.Gap > 0 && s.Parallel > 0 {
+			return r.fail(r.line(s), "", "a step has either a gap or a number of calls in parallel")
+		}
+		if s.Gap > 0 {
+			s.Parallel = 2*s.Count + 1
+		}
+		s.Parallel = max(s.Parallel, 1)
+	}
+	return nil
+}
