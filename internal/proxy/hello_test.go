@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/botorate/botorate/internal/ca"
 )
 
 // A client that can speak HTTP/1.1 is paced, whatever else it offers. One that can't is passed on to AWS itself.
@@ -34,10 +36,7 @@ func TestWhoSpeaksOnlyHTTP2(t *testing.T) {
 				}
 			})
 			c := w.openUnread(ec2Host, strings.Contains(name, "CONNECT"))
-			roots := w.ours
-			if !tt.paced {
-				roots = w.aws
-			}
+			roots := map[bool]*ca.Authority{true: w.ours, false: w.aws}[tt.paced]
 			client := tls.Client(c, &tls.Config{ServerName: ec2Host, RootCAs: rootsOf(roots), NextProtos: tt.offers})
 			if err := client.Handshake(); err != nil {
 				t.Fatal(err)
@@ -46,17 +45,22 @@ func TestWhoSpeaksOnlyHTTP2(t *testing.T) {
 				t.Errorf("agreed on %q, want %q", got, tt.agreed)
 			}
 			if tt.paced {
-				io.WriteString(client, describe+describeBody)
-				readN(t, client, len(okAnswer))
-				w.ended(1)
+				w.checkPaced(client)
+				if len(unpaced) > 0 {
+					t.Errorf("told of %s", <-unpaced)
+				}
 			} else if got := readN(t, client, 6) + <-unpaced; got != "hello2"+ec2Host {
 				t.Errorf("got %q", got)
 			}
-			if len(unpaced) > 0 {
-				t.Errorf("told of %s", <-unpaced)
-			}
 		})
 	}
+}
+
+func (w *world) checkPaced(client *tls.Conn) {
+	w.t.Helper()
+	io.WriteString(client, describe+describeBody)
+	readN(w.t, client, len(okAnswer))
+	w.ended(1)
 }
 
 // listenHTTP2 is an AWS that agrees on HTTP/2 and says something else.

@@ -25,7 +25,7 @@ type chunkState uint8
 
 const (
 	chunkSize  chunkState = iota // a digit, or the end of the size
-	chunkSpace                   // bad white space after the size
+	chunkSpace                   // bad white space after the size, up to the end of the line
 	chunkExt                     // a chunk extension
 	chunkLF                      // the LF after size and extension
 	chunkData
@@ -152,7 +152,7 @@ func (b *Body) stepSize(c byte) error {
 	case c == '\r' && b.count > 1:
 		b.state = chunkLF
 	case b.state == chunkExt && !isControl(c):
-	case c == ';' && b.count > 1:
+	case c == ';' && b.count > 1 && b.state == chunkSize: // after white space net/http refuses it
 		b.state = chunkExt
 	case (c == ' ' || c == '\t') && b.count > 1:
 		b.state = chunkSpace

@@ -83,6 +83,7 @@ func TestRefusedChunks(t *testing.T) {
 		"0x":                 "0x5\r\nhello\r\n0\r\n\r\n",
 		"underscore":         "1_0\r\n",
 		"two numbers":        "5 5\r\nhello\r\n0\r\n\r\n",
+		"space before ;":     "5 ;a\r\nhello\r\n0\r\n\r\n",
 		"bare LF":            "5\nhello\r\n0\r\n\r\n",
 		"bare LF after ext":  "5;a\nhello\r\n0\r\n\r\n",
 		"CR in extension":    "5;a\rb\r\nhello\r\n",
