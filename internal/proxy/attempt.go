@@ -191,7 +191,7 @@ func (x *session) identify() {
 			body, _ = relay.Dechunk(body) // it was scanned before
 		}
 	}
-	x.asked = wire.Identify(&x.req, x.to.host, body)
+	x.asked = x.ids.Identify(&x.req, x.to.host, body)
 	r := &x.asked
 	var interim bool
 	x.until, interim = holdBound(r, x.req.Expect100, x.s.Hold, x.arrived)
@@ -207,7 +207,7 @@ func (x *session) identify() {
 		}
 	}
 	x.rec = report.Attempt{
-		Tenant: x.tenant, Client: r.UserAgent, Account: r.Account, Region: r.Region, Action: r.Action(), Call: r.Invocation,
+		Tenant: x.tenant, Client: r.UserAgent, Account: r.Account, Region: r.Region, Action: r.Action(), Call: r.Invocation.String(),
 		Draws: x.s.Policy.Draws(quota.Call{
 			Service: r.Service, Operation: r.Operation, API: r.API, Account: r.Account, Region: r.Region,
 			Unfiltered: r.Unfiltered, Resources: r.Resources, Resource: r.Resource, Method: r.Method,

@@ -8,6 +8,7 @@ import (
 	"net"
 
 	"github.com/botorate/botorate/internal/relay"
+	"github.com/botorate/botorate/internal/wire"
 )
 
 // A session is one intercepted connection: a client that speaks TLS with us in the place of an AWS API.
@@ -18,6 +19,7 @@ type session struct {
 	to   route
 
 	hold hold
+	ids  wire.Identifier
 	attempt
 }
 

@@ -6,6 +6,7 @@ import (
 	"sync"
 )
 
+//go:generate sh -c "cd ../.. && go run ./interop/conformance -generate"
 //go:embed apis.txt
 var apisText string
 
@@ -16,6 +17,7 @@ type api struct {
 	protocols  string // letters, see apis.txt
 	throttle   string // the code that the model has for a throttle, if not ThrottlingException
 	rest       func() *node
+	names      func() map[string]string // what RPC requests say literally: operations, versions
 }
 
 func (a *api) speaks(protocol byte) bool { return strings.IndexByte(a.protocols, protocol) >= 0 }
@@ -24,6 +26,7 @@ func (a *api) speaks(protocol byte) bool { return strings.IndexByte(a.protocols,
 type catalogue struct {
 	bySign map[string][]*api // the API whose host is its signing name first
 	byHost map[string]*api
+	shared map[string][]*api // all that name a host name besides their own
 }
 
 //nolint:gochecknoglobals // made from the embedded table at first use, read only from then on
@@ -31,7 +34,7 @@ var known = sync.OnceValue(func() *catalogue { return parseCatalogue(apisText) }
 
 // parseCatalogue reads the APIs of a table. It does not look at their operations: each API does, when first asked.
 func parseCatalogue(text string) *catalogue {
-	c := &catalogue{bySign: map[string][]*api{}, byHost: map[string]*api{}}
+	c := &catalogue{bySign: map[string][]*api{}, byHost: map[string]*api{}, shared: map[string][]*api{}}
 	var others [][]string
 	for i := strings.Index(text, "\n@"); i >= 0; {
 		text = text[i+2:]
@@ -42,7 +45,11 @@ func parseCatalogue(text string) *catalogue {
 		}
 		line, ops, _ := strings.Cut(section, "\n")
 		f := strings.Fields(line)
-		a := &api{sign: f[0], host: f[1], service: iamPrefix(f[0]), protocols: f[2], rest: sync.OnceValue(func() *node { return parseOperations(ops) })}
+		a := &api{
+			sign: f[0], host: f[1], service: iamPrefix(f[0]), protocols: f[2],
+			rest:  sync.OnceValue(func() *node { return parseOperations(ops) }),
+			names: sync.OnceValue(func() map[string]string { return parseNames(ops) }),
+		}
 		if f[3] != "-" {
 			a.throttle = f[3]
 		}
@@ -57,9 +64,23 @@ func parseCatalogue(text string) *catalogue {
 			if c.byHost[h] == nil {
 				c.byHost[h] = c.byHost[f[1]]
 			}
+			c.shared[h] = append(c.shared[h], c.byHost[f[1]])
 		}
 	}
 	return c
+}
+
+// parseNames reads the names of one API.
+func parseNames(text string) map[string]string {
+	names := map[string]string{}
+	for line := range strings.Lines(text) {
+		if line[0] == '*' {
+			for name := range strings.FieldsSeq(line[1:]) {
+				names[name] = name
+			}
+		}
+	}
+	return names
 }
 
 // find returns the API that has the signing name and, if several have it, the name in the host; nil if none is known.
@@ -84,6 +105,8 @@ func (c *catalogue) find(sign []byte, host string) *api {
 // Partner Central read 2026-11-23, the others known well).
 func iamPrefix(sign string) string {
 	switch sign {
+	case "IngestionService":
+		return "importexport"
 	case "monitoring":
 		return "cloudwatch"
 	case "tagging":

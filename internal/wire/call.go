@@ -7,17 +7,28 @@ import (
 // A call is which operation a request asks for, in which protocol.
 type call struct {
 	protocol   Protocol
-	name       string // the operation; empty if raw has it
+	name       string // the operation; empty if raw has it, or no table knows it
 	raw        []byte
+	label      labelKind
+	owner      *api // whose operation it is, if not the API's that was taken for the request's
 	api        string
 	version    []byte
 	unfiltered bool
 	resources  float64
 }
 
+// A labelKind says what stands for an operation that no table knows.
+type labelKind uint8
+
+const (
+	none    labelKind = iota
+	named             // method and first words of the path
+	unnamed           // method only: the path begins with what the user named
+)
+
 // callOf tells the call by what is most certain first: a Smithy RPC path, a target, an Action, then method and path.
 // It goes by the request and not by the service, because clients of one service speak different protocols.
-func callOf(a *api, h *hostName, f *fields, q *restRequest, query, body []byte) call {
+func callOf(a *api, h *hostName, f *fields, q *restRequest, sign, query, body []byte) call {
 	if op := rpcOperation(q.path, f); op != nil {
 		c := call{protocol: CBOR, raw: op}
 		if equalFold(f.smithy, "rpc-v2-json") {
@@ -31,7 +42,7 @@ func callOf(a *api, h *hostName, f *fields, q *restRequest, query, body []byte) 
 	if c, ok := queryCall(a, f, q, query, body); ok {
 		return c
 	}
-	c := restCall(a, h, f, q)
+	c := restCall(a, h, f, q, sign)
 	if c.name == "ChangeResourceRecordSets" {
 		c.resources = changes(decoded(body, f.contentEncoding, MaxBody))
 	}
@@ -85,45 +96,62 @@ func queryCall(a *api, f *fields, q *restRequest, query, body []byte) (call, boo
 }
 
 // restCall finds the operation in the tables of the service, else makes a label.
-func restCall(a *api, h *hostName, f *fields, q *restRequest) call {
+func restCall(a *api, h *hostName, f *fields, q *restRequest, sign []byte) call {
 	c := call{protocol: RESTJSON}
 	if a == nil {
 		if bytes.Contains(f.contentType, []byte("xml")) {
 			c.protocol = RESTXML
 		}
-		c.name = q.label(true)
+		c.label = named
 		return c
 	}
 	if a.sign == "s3" || a.sign == "s3-outposts" {
-		return s3Call(a, h, q)
+		return s3Call(a, h, q, sign)
 	}
 	if a.speaks('x') {
 		c.protocol = RESTXML
 	}
-	apis := known().bySign[a.sign]
-	if len(apis) > 1 {
+	if len(known().bySign[a.sign]) > 1 {
 		c.api = a.host
 	}
 	if op := a.rest().find(q, q.path); op != nil {
 		c.name = op.name
 		return c
 	}
-	for _, other := range apis {
-		if other == a || known().byHost[h.label] == a {
-			continue // the host name is certain
+	if other, op := elsewhere(a, h, q, sign); op != nil {
+		c.name, c.owner = op.name, other
+		if other.sign == a.sign {
+			c.api = other.host
 		}
-		if op := other.rest().find(q, q.path); op != nil {
-			c.name, c.api = op.name, other.host
-			return c
-		}
+		return c
 	}
-	root := a.rest()
-	c.name = q.label(root.param == nil && root.greedy == nil) // else paths begin with what the user named
+	c.label = unnamed
+	if root := a.rest(); root.param == nil && root.greedy == nil { // else paths begin with what the user named
+		c.label = named
+	}
 	return c
 }
 
+// elsewhere finds the operation in the other APIs that the request may be for: those of the signing name unless the host name
+// is certain, or if it has no signature, those of the host name.
+func elsewhere(a *api, h *hostName, q *restRequest, sign []byte) (*api, *operation) {
+	others := known().bySign[a.sign]
+	switch {
+	case len(sign) == 0:
+		others = known().shared[h.label]
+	case known().byHost[h.label] == a:
+		return nil, nil
+	}
+	for _, other := range others {
+		if op := other.rest().find(q, q.path); op != nil {
+			return other, op
+		}
+	}
+	return nil, nil
+}
+
 // s3Call finds an operation of S3, of its control API, or of S3 on Outposts, which share paths and signing names.
-func s3Call(a *api, h *hostName, q *restRequest) call {
+func s3Call(a *api, h *hostName, q *restRequest, sign []byte) call {
 	c := call{protocol: RESTXML}
 	root := known().byHost["s3"].rest()
 	control := bytes.HasPrefix(q.path, []byte("/v20180820/"))
@@ -134,14 +162,15 @@ func s3Call(a *api, h *hostName, q *restRequest) call {
 	case a.sign == "s3-outposts" && h.bucket == "":
 		c.protocol = RESTJSON
 		root = a.rest()
-	case h.bucket != "" && string(q.path) != "/WriteGetObjectResponse":
+	case string(q.path) == "/WriteGetObjectResponse" && string(q.method) == "POST" && (h.label == "s3-object-lambda" || string(sign) == "s3-object-lambda"):
+	case h.bucket != "":
 		root = root.param
 	}
 	op := root.find(q, q.path)
 	switch {
 	case op == nil:
-		c.name = q.label(false)
-	case op.name == "ListBuckets" && h.label == "s3express-control":
+		c.label = unnamed
+	case op.name == "ListBuckets" && (h.label == "s3express-control" || string(sign) == "s3express"):
 		c.name = "ListDirectoryBuckets"
 	default:
 		c.name = op.name

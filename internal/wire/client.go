@@ -2,6 +2,8 @@ package wire
 
 import (
 	"bytes"
+	"encoding/binary"
+	"hash/maphash"
 	"time"
 )
 
@@ -80,4 +82,38 @@ func sdkRequest(value []byte) (attempt, most int, ttl time.Time) {
 		}
 	}
 	return attempt, most, ttl
+}
+
+// invocationOf returns the value of amz-sdk-invocation-id: a UUID as it is, anything else by a hash, stable within the process.
+func invocationOf(value []byte) Invocation {
+	var v Invocation
+	switch {
+	case len(value) == 0:
+	case !v.parse(value):
+		binary.LittleEndian.PutUint64(v[:8], maphash.Bytes(keySeed, value))
+		binary.LittleEndian.PutUint64(v[8:], uint64(len(value)))
+	}
+	return v
+}
+
+// parse reads a UUID and reports whether b is one.
+func (v *Invocation) parse(b []byte) bool {
+	if len(b) != 36 || b[8] != '-' || b[13] != '-' || b[18] != '-' || b[23] != '-' {
+		return false
+	}
+	n := 0
+	for i := 0; i < len(b); i += 2 {
+		if b[i] == '-' {
+			i--
+			continue
+		}
+		hi, ok1 := unhex(b[i])
+		lo, ok2 := unhex(b[i+1])
+		if !ok1 || !ok2 {
+			return false
+		}
+		v[n] = hi<<4 | lo
+		n++
+	}
+	return true
 }

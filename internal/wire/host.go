@@ -61,13 +61,38 @@ func parseHost(host string) (h hostName, ok bool) {
 	if rest, ok = strings.CutSuffix(host, ".amazonaws.com"); ok {
 		h.partition = "aws"
 	} else if h.partition, rest = cutDomain(host); h.partition == "" {
-		return h, false
+		return foreign(host), false
 	}
 	ok = h.read(rest)
-	if strings.HasPrefix(h.region, "us-gov-") {
-		h.partition = "aws-us-gov"
+	if p := partitionOf(h.region); p != "" {
+		h.partition = p
 	}
 	return h, ok
+}
+
+// partitionOf returns the partition of a Region by its name, which tells for all but aws; some domains serve several.
+// Source: botocore 1.44 partitions.json.
+func partitionOf(region string) string {
+	_, rest, _ := strings.Cut(region, "-")
+	area := region[:len(region)-len(rest)]
+	country, _, _ := strings.Cut(rest, "-")
+	switch {
+	case area == "cn-":
+		return "aws-cn"
+	case area == "eusc-":
+		return "aws-eusc"
+	case country == "gov":
+		return "aws-us-gov"
+	case country == "iso":
+		return "aws-iso"
+	case country == "isob":
+		return "aws-iso-b"
+	case country == "isoe":
+		return "aws-iso-e"
+	case country == "isof":
+		return "aws-iso-f"
+	}
+	return ""
 }
 
 func cutDomain(host string) (partition, rest string) {
@@ -77,6 +102,23 @@ func cutDomain(host string) (partition, rest string) {
 		}
 	}
 	return "", ""
+}
+
+// foreign reads the names of AWS's APIs outside of its domains for APIs. Their hosts are tunnelled, but a request that
+// was sent to one is told.
+func foreign(host string) (h hostName) {
+	if rest, ok := strings.CutSuffix(host, ".on.aws"); ok { // customers' own things, but one API has the form of theirs
+		front, region := cutLast(rest)
+		if _, last := cutLast(front); isRegion(region) && known().byHost[last] != nil {
+			h.label, h.region = last, region
+		}
+	}
+	first, rest, _ := strings.Cut(host, ".")
+	if rest = strings.TrimPrefix(rest, "oauth."); strings.HasPrefix(rest, "signin.") && isRegion(first) {
+		h.label, h.region = "signin", first
+	}
+	h.partition = partitionOf(h.region)
+	return h
 }
 
 // read reads what stands before the domain.
@@ -102,6 +144,8 @@ func (h *hostName) read(rest string) bool {
 		case last == "queue" && front == "":
 			h.label = "sqs"
 			return true
+		case last == "cloudsearch" && front != "": // a search domain
+			h.label = "cloudsearchdomain"
 		}
 		return false
 	}
@@ -126,11 +170,11 @@ func (h *hostName) regional(s string) bool {
 	switch {
 	case last == "timestream" && strings.HasPrefix(front, "query-"), last == "timestream" && strings.HasPrefix(front, "ingest-"):
 		h.label = front[:strings.IndexByte(front, '-')] + ".timestream" // cells of endpoint discovery
+	case strings.HasSuffix(last, "-kinesis"), strings.HasSuffix(last, "-kinesis-queues"): // by stream
+		h.label = "kinesis"
 	case last == "mediaconvert" && strings.IndexByte(front, '.') < 0, // an account's own host
 		isAccount(front) && !tunnelled(last): // hosts by account: 123456789012.ddb
 		h.label = last
-	case strings.HasSuffix(last, "-kinesis"), strings.HasSuffix(last, "-kinesis-queues"): // by stream
-		h.label = "kinesis"
 	default:
 		return false
 	}

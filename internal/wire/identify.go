@@ -15,69 +15,154 @@ import (
 // It never fails: what can't be told is left empty, and Service falls back to the host name. Nothing in the result points
 // into head or body, and no part of a credential is in it.
 func Identify(head *relay.Head, host string, body []byte) Request {
+	var d Identifier
+	return d.Identify(head, host, body)
+}
+
+// An Identifier does what the function [Identify] does, for the requests of one connection in turn. It remembers what the last
+// one said of account, client, bucket and the like, so that a request costs no allocation unless it says something new.
+// The zero value is ready for use. It is not safe for concurrent use.
+type Identifier struct {
+	host   string
+	name   hostName // of host
+	agent  []byte   // the last User-Agent, if not too long
+	client Client   // of agent
+	tool   string   // of agent
+	room   []byte   // where strings are put together
+
+	account, region, service, operation, version, resource string // the last ones
+}
+
+// Identify is like the function of that name.
+func (d *Identifier) Identify(head *relay.Head, host string, body []byte) Request {
+	if host != d.host {
+		d.host = strings.Clone(host)
+		d.name, _ = parseHost(d.host)
+	}
+	h := &d.name
 	var f fields
 	f.read(head.Fields)
-	h, _ := parseHost(host)
 	path, query := splitTarget(head.Target)
 	q := restRequest{head: head, method: head.Method, path: path}
 	q.query.parse(query)
 
 	var decoded [160]byte
 	s := scopeOf(decoded[:0], &f, &q.query)
-	var r Request
-	r.Method = knownMethod(head.Method)
-	r.Partition = h.partition
-	r.timing(&f, &s, &q.query)
-	r.Client = clientOf(f.userAgent)
-
 	a := known().find(s.service, h.label)
 	family := familyOf(s.service)
 	if family != "" {
 		a = known().byHost["s3"]
 	}
-	c := callOf(a, &h, &f, &q, query, body)
-	r.Protocol, r.Unfiltered, r.Resources, r.Operation, r.API = c.protocol, c.unfiltered, c.resources, c.name, c.api
-
-	p := pieces{operation: c.raw, version: c.version, tool: f.userAgent, invocation: f.invocation, key: s.key, region: s.region}
-	switch {
-	case family != "":
-		r.Service = family
-	case a != nil:
-		r.Service = a.service
-	default:
-		p.service = s.service
+	c := callOf(a, h, &f, &q, s.service, query, body)
+	if c.owner != nil {
+		a = c.owner
 	}
-	if isS3(r.Service) {
-		r.Resource, p.resource = bucketOf(&h, a, path)
+	r := Request{
+		Service: family, API: c.api, Operation: c.name, Protocol: c.protocol, Account: "anonymous", Region: d.regionOf(&s, &f),
+		Partition: h.partition, Invocation: invocationOf(f.invocation), Unfiltered: c.unfiltered, Resources: c.resources,
+		Method: knownMethod(head.Method),
 	}
-	if len(p.region) == 0 {
-		if p.region = firstRegion(f.regionSet); len(p.region) == 0 {
-			r.Region = h.region
-		}
-	}
-	var room [320]byte
-	p.make(room[:0], &r)
-	r.complete(&h)
+	r.timing(&f, &s, &q.query)
+	r.Client, r.UserAgent = d.clientOf(f.userAgent)
+	d.fill(&r, a, &c, &s, &q)
 	return r
 }
 
-// complete fills what is still empty with what the host name says.
-func (r *Request) complete(h *hostName) {
-	if r.Service == "" {
-		r.Service = h.label
-	}
-	if r.Region == "" {
-		r.Region = "us-east-1"
+// fill fills what takes strings of the request's own.
+func (d *Identifier) fill(r *Request, a *api, c *call, s *scope, q *restRequest) {
+	if len(s.key) > 0 {
+		d.room = appendAccount(d.room[:0], s.key)
+		r.Account = keep(&d.account, d.room)
 	}
 	switch {
-	case strings.HasPrefix(r.Region, "us-gov-"):
-		r.Partition = "aws-us-gov"
-	case r.Partition == "":
+	case r.Service != "":
+	case a != nil:
+		r.Service = a.service
+	case len(s.service) > 0:
+		r.Service = d.clean(&d.service, s.service, 64)
+	default:
+		r.Service = d.name.label
+	}
+	switch {
+	case c.label != none:
+		d.room = q.appendLabel(d.room[:0], c.label == named)
+		r.Operation = keep(&d.operation, d.room)
+	case len(c.raw) > 0:
+		if r.Operation = a.literal(c.raw); r.Operation == "" {
+			r.Operation = keep(&d.operation, c.raw)
+		}
+	}
+	if len(c.version) > 0 {
+		if r.API = a.literal(c.version); r.API == "" {
+			r.API = d.clean(&d.version, c.version, 32)
+		}
+	}
+	if isS3(r.Service) {
+		var raw []byte
+		if r.Resource, raw = bucketOf(&d.name, a, q.path); len(raw) > 0 {
+			r.Resource = d.clean(&d.resource, raw, 255)
+		}
+	}
+	if p := partitionOf(r.Region); p != "" {
+		r.Partition = p
+	} else if r.Partition == "" {
 		r.Partition = "aws"
 	}
-	if r.Account == "" {
-		r.Account = "anonymous"
+}
+
+// regionOf returns the Region of the signature, else of the host name, else a fallback.
+func (d *Identifier) regionOf(s *scope, f *fields) string {
+	raw := s.region
+	if len(raw) == 0 {
+		raw = firstRegion(f.regionSet)
 	}
+	switch {
+	case len(raw) > 0:
+		return d.clean(&d.region, raw, 32)
+	case d.name.region != "":
+		return d.name.region
+	}
+	return "us-east-1"
+}
+
+// clientOf returns what a User-Agent tells.
+func (d *Identifier) clientOf(agent []byte) (Client, string) {
+	const most = 1 << 10
+	if len(agent) == 0 {
+		return OtherClient, ""
+	}
+	if !bytes.Equal(agent, d.agent) {
+		d.client = clientOf(agent)
+		d.room = appendTool(d.room[:0], agent)
+		keep(&d.tool, d.room)
+		d.agent = append(d.agent[:0], agent[:min(len(agent), most+1)]...)
+	}
+	return d.client, d.tool
+}
+
+// clean returns raw as appendClean leaves it.
+func (d *Identifier) clean(last *string, raw []byte, most int) string {
+	if string(raw) == *last { // what is clean stays as it is
+		return *last
+	}
+	d.room = appendClean(d.room[:0], raw, most)
+	return keep(last, d.room)
+}
+
+// keep returns b as a string, which is *last if that is the same, and puts it there.
+func keep(last *string, b []byte) string {
+	if string(b) != *last {
+		*last = string(b)
+	}
+	return *last
+}
+
+// literal returns b as a string if the table has it.
+func (a *api) literal(b []byte) string {
+	if a == nil {
+		return ""
+	}
+	return a.names()[string(b)]
 }
 
 // timing fills what depends on when the request was signed, and which attempt it is.
@@ -95,49 +180,6 @@ func (r *Request) timing(f *fields, s *scope, args *queryArgs) {
 		r.SignedAt = parseTime(f.amzDate)
 	case len(s.key) > 0 && len(f.date) > 0:
 		r.SignedAt, _ = http.ParseTime(string(f.date))
-	}
-}
-
-// pieces are the parts of a request that become strings of the result.
-type pieces struct {
-	key, region, service, operation, version, tool, invocation, resource []byte
-}
-
-// make fills r with the pieces, all in one string; room is where it is put together.
-func (p *pieces) make(room []byte, r *Request) {
-	if len(p.key) > 0 {
-		room = appendAccount(room, p.key)
-	}
-	account := len(room)
-	room = appendClean(room, p.region, 32)
-	region := len(room)
-	room = appendClean(room, p.service, 64)
-	service := len(room)
-	room = append(room, p.operation...)
-	operation := len(room)
-	room = appendClean(room, p.version, 32)
-	version := len(room)
-	if len(p.tool) > 0 {
-		room = appendTool(room, p.tool)
-	}
-	tool := len(room)
-	room = appendClean(room, p.invocation, 64)
-	invocation := len(room)
-	room = appendClean(room, p.resource, 255)
-
-	s := string(room)
-	r.Account, r.UserAgent, r.Invocation = s[:account], s[version:tool], s[tool:invocation]
-	setString(&r.Region, s[account:region])
-	setString(&r.Service, s[region:service])
-	setString(&r.Operation, s[service:operation])
-	setString(&r.API, s[operation:version])
-	setString(&r.Resource, s[invocation:])
-}
-
-// setString sets *to unless s is empty.
-func setString(to *string, s string) {
-	if s != "" {
-		*to = s
 	}
 }
 

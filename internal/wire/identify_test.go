@@ -97,7 +97,7 @@ func TestIdentifyClients(t *testing.T) {
 	}{
 		{"boto3", boto3EC2, "ec2.eu-west-1.amazonaws.com:443", "Action=DescribeSnapshots&Version=2016-11-15", Request{
 			Service: "ec2", API: "2016-11-15", Operation: "DescribeSnapshots", Protocol: EC2, Account: "609629065308", Region: "eu-west-1",
-			Partition: "aws", SignedAt: at, Client: Botocore, UserAgent: "Boto3/1.44.5", Invocation: "7c1e9b0e-8f0a-4f7f-9d6a-0a6b7e3c2d11",
+			Partition: "aws", SignedAt: at, Client: Botocore, UserAgent: "Boto3/1.44.5", Invocation: invocationOf([]byte("7c1e9b0e-8f0a-4f7f-9d6a-0a6b7e3c2d11")),
 			Attempt: 2, MaxAttempts: 3, TTL: at.Add(time.Minute), Unfiltered: true, Method: "POST",
 		}},
 		{"cli", cliEC2, "ec2.us-east-1.amazonaws.com", "Action=RunInstances&Version=2016-11-15&ImageId=ami-0&MaxCount=12&MinCount=3", Request{
@@ -106,12 +106,12 @@ func TestIdentifyClients(t *testing.T) {
 		}},
 		{"go", goJSON, "ssm.us-east-1.amazonaws.com:443", "", Request{
 			Service: "ssm", Operation: "DescribeParameters", Protocol: JSON11, Account: "609629065308", Region: "us-east-1",
-			Partition: "aws", SignedAt: at, Client: GoSDK, UserAgent: "aws-sdk-go-v2/1.48.0", Invocation: "4a3c",
+			Partition: "aws", SignedAt: at, Client: GoSDK, UserAgent: "aws-sdk-go-v2/1.48.0", Invocation: invocationOf([]byte("4a3c")),
 			Attempt: 1, MaxAttempts: 3, Method: "POST",
 		}},
 		{"js", jsS3, "my.bucket.s3.us-west-2.amazonaws.com", "", Request{
 			Service: "s3", Operation: "PutObject", Protocol: RESTXML, Account: "609629065308", Region: "us-west-2",
-			Partition: "aws", SignedAt: at, Client: JavaScriptSDK, UserAgent: "aws-sdk-js/3.1173.0", Invocation: "b7f6",
+			Partition: "aws", SignedAt: at, Client: JavaScriptSDK, UserAgent: "aws-sdk-js/3.1173.0", Invocation: invocationOf([]byte("b7f6")),
 			Attempt: 1, MaxAttempts: 3, Resource: "my.bucket", Method: "PUT",
 		}},
 	} {
@@ -409,28 +409,86 @@ func FuzzIdentify(f *testing.F) {
 	})
 }
 
-func BenchmarkIdentify(b *testing.B) {
-	for _, bb := range []struct{ name, head, host, body string }{
+type identifyBenchmark struct{ name, head, host, body string }
+
+func identifyBenchmarks() []identifyBenchmark {
+	return []identifyBenchmark{
 		{"ec2", boto3EC2, "ec2.eu-west-1.amazonaws.com:443", "Action=DescribeSnapshotAttribute&Version=2016-11-15&Attribute=createVolumePermission&SnapshotId=snap-0123456789abcdef0"},
 		{"json", goJSON, "ssm.us-east-1.amazonaws.com:443", ""},
 		{"s3-object", jsS3, "my.bucket.s3.us-west-2.amazonaws.com:443", ""},
 		{"s3-bucket", strings.Replace(jsS3, "PUT /a%2Fb/c.txt?x-id=PutObject", "GET /?list-type=2&prefix=&delimiter=%2F", 1), "my.bucket.s3.us-west-2.amazonaws.com:443", ""},
 		{"lambda", strings.ReplaceAll(strings.Replace(jsS3, "PUT /a%2Fb/c.txt?x-id=PutObject", "GET /2015-03-31/functions/f/policy", 1), "/s3/", "/lambda/"), "lambda.us-west-2.amazonaws.com:443", ""},
-	} {
+	}
+}
+
+func BenchmarkIdentify(b *testing.B) {
+	for _, bb := range identifyBenchmarks() {
 		b.Run(bb.name, func(b *testing.B) {
+			var d Identifier
 			head, body := parseHead(b, bb.head), []byte(bb.body)
 			b.ReportAllocs()
 			for b.Loop() {
-				Identify(head, bb.host, body)
+				d.Identify(head, bb.host, body)
 			}
 		})
 	}
 }
 
-// A request costs one allocation: the string that its parts share.
+func TestInvocation(t *testing.T) {
+	t.Parallel()
+	const id = "7c1e9b0e-8f0a-4f7f-9d6a-0a6b7e3c2d11"
+	for _, s := range []string{id, strings.ToUpper(id)} {
+		if got := invocationOf([]byte(s)).String(); got != id {
+			t.Errorf("invocation of %s = %s", s, got)
+		}
+	}
+	seen := map[Invocation]string{{}: ""}
+	for _, s := range []string{id, "4a3c", "4a3d", id[:35], id + "0", strings.Replace(id, "e", "g", 1), strings.Replace(id, "-", "0", 1)} {
+		v := invocationOf([]byte(s))
+		if other, ok := seen[v]; ok || v != invocationOf([]byte(s)) {
+			t.Errorf("%q has the invocation of %q, or another the next time", s, other)
+		}
+		seen[v] = s
+	}
+	if got := invocationOf(nil).String(); got != "" {
+		t.Errorf("none is %q", got)
+	}
+}
+
+// What an Identifier remembers changes nothing: after any other request it says what it says at first.
+func TestIdentifierMemory(t *testing.T) {
+	t.Parallel()
+	requests := []struct{ head, host, body string }{
+		{boto3EC2, "ec2.eu-west-1.amazonaws.com:443", "Action=DescribeSnapshots&Version=2016-11-15"},
+		{boto3EC2, "ec2.eu-west-1.amazonaws.com:443", "Action=NoSuchOperation&Version=1999-01-01"},
+		{goJSON, "ssm.us-east-1.amazonaws.com:443", ""},
+		{jsS3, "my.bucket.s3.us-west-2.amazonaws.com", ""},
+		{signed("GET /other-bucket/k", "s3", ""), "s3.amazonaws.com", ""},
+		{signed("GET /2030-01-01/gadgets/x", "lambda", ""), "", ""},
+		{signed("POST /", "newsign", "X-Amz-Target: New_1.DoThings\nUser-Agent: "+strings.Repeat("x", 5000)+"\n"), "newhost.us-east-1.amazonaws.com", ""},
+		{"GET /k HTTP/1.1\nAuthorization: AWS " + oldKey + ":c2ln\n", "b.s3.amazonaws.com", ""},
+		{"GET / HTTP/1.1\n", "127.0.0.1:8443", ""},
+	}
+	for _, before := range requests {
+		for _, after := range requests {
+			var d Identifier
+			d.Identify(parseHead(t, before.head), before.host, []byte(before.body))
+			head := parseHead(t, after.head)
+			want := Identify(head, after.host, []byte(after.body))
+			if got := d.Identify(head, after.host, []byte(after.body)); got != want {
+				t.Errorf("after %s: -want +got\n%s", before.host, cmp.Diff(want, got))
+			}
+		}
+	}
+}
+
+// A request costs nothing on a connection that had one like it.
 func TestIdentifyAllocs(t *testing.T) {
-	head, body := parseHead(t, boto3EC2), []byte("Action=DescribeSnapshots&Version=2016-11-15")
-	if n := testing.AllocsPerRun(100, func() { Identify(head, "ec2.eu-west-1.amazonaws.com:443", body) }); n > 1 {
-		t.Errorf("%v allocations, want 1", n)
+	for _, tt := range identifyBenchmarks() {
+		var d Identifier
+		head, body := parseHead(t, tt.head), []byte(tt.body)
+		if n := testing.AllocsPerRun(100, func() { d.Identify(head, tt.host, body) }); n != 0 {
+			t.Errorf("%s: %v allocations, want none", tt.name, n)
+		}
 	}
 }

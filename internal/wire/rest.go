@@ -17,7 +17,7 @@ type node struct {
 	verbs  []verb   // operations of the path that ends here
 }
 
-// A verb is the operations that one path has with one method, by falling number of conditions, otherwise as in the table.
+// A verb is the operations that one path has with one method, by falling weight of conditions, otherwise as in the table.
 type verb struct {
 	method string
 	ops    []operation
@@ -26,6 +26,17 @@ type verb struct {
 type operation struct {
 	name       string
 	conditions []condition
+}
+
+// weight says how much is asked: a value in the query more than that something is there.
+func (o *operation) weight() int {
+	n := len(o.conditions)
+	for _, c := range o.conditions {
+		if c.value != "" {
+			n++
+		}
+	}
+	return n
 }
 
 // A condition is what a request must have besides method and path.
@@ -39,7 +50,7 @@ func parseOperations(text string) *node {
 	root := &node{}
 	for line := range strings.Lines(text) {
 		f := strings.Fields(line)
-		if len(f) < 3 {
+		if len(f) < 3 || f[0] == "*" {
 			continue
 		}
 		op := operation{name: f[2]}
@@ -88,7 +99,7 @@ func (n *node) addOperation(method string, op operation) {
 	}
 	ops := n.verbs[v].ops
 	i := len(ops)
-	for i > 0 && len(ops[i-1].conditions) < len(op.conditions) {
+	for i > 0 && ops[i-1].weight() < op.weight() {
 		i--
 	}
 	n.verbs[v].ops = slices.Insert(ops, i, op)
@@ -127,7 +138,7 @@ type restRequest struct {
 }
 
 // find returns the operation that rest, the path below n, leads to: literal segments go before labels, and among the
-// operations of one path the one with the most conditions that hold. It returns nil if there is none.
+// operations of one path the one with the weightiest conditions that hold. It returns nil if there is none.
 func (n *node) find(q *restRequest, rest []byte) *operation {
 	if len(rest) <= 1 {
 		return n.choose(q)
@@ -190,31 +201,31 @@ func (q *restRequest) meets(conditions []condition) bool {
 	return true
 }
 
-// label returns a name for a request whose operation no table knows: the method and, if named, at most a version and a
+// appendLabel appends a name for a request whose operation no table knows: the method and, if named, at most a version and a
 // word of the path, so that there are few labels and none has an identifier in it.
-func (q *restRequest) label(named bool) string {
-	label := knownMethod(q.method) + " /"
+func (q *restRequest) appendLabel(dst []byte, named bool) []byte {
+	dst = append(append(dst, knownMethod(q.method)...), " /"...)
 	segment, rest := firstSegment(q.path)
 	if named && isVersion(segment) {
-		label += string(segment)
+		dst = append(dst, segment...)
 		if segment, rest = firstSegment(rest); len(segment) > 0 {
-			label += "/"
+			dst = append(dst, '/')
 		}
 	}
 	if named && isWord(segment) {
-		label += string(segment)
+		dst = append(dst, segment...)
 		if segment, _ = firstSegment(rest); len(segment) > 0 {
-			label += "/"
+			dst = append(dst, '/')
 		}
 	}
 	if len(segment) > 0 {
-		label += "*"
+		dst = append(dst, '*')
 	}
-	return label
+	return dst
 }
 
 func knownMethod(m []byte) string {
-	for _, s := range []string{"GET", "POST", "PUT", "DELETE", "HEAD", "PATCH", "OPTIONS"} {
+	for _, s := range [...]string{"GET", "POST", "PUT", "DELETE", "HEAD", "PATCH", "OPTIONS"} {
 		if s == string(m) {
 			return s
 		}

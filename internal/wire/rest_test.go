@@ -26,6 +26,9 @@ func TestTable(t *testing.T) {
 			}
 		}
 		for line := range strings.Lines(ops) {
+			if line[0] == '*' {
+				continue
+			}
 			total++
 			if got, want := lookUp(t, a.rest(), line), strings.Fields(line)[2]; got != want {
 				wrong = append(wrong, fmt.Sprintf("%s %s: got %s", f[1], strings.TrimSpace(line), got))
@@ -86,7 +89,7 @@ func TestLabel(t *testing.T) {
 		{"GET", "//", "GET /"},
 	} {
 		q := restRequest{method: []byte(tt.method), path: []byte(tt.path)}
-		if got := q.label(true); got != tt.want {
+		if got := string(q.appendLabel(nil, true)); got != tt.want {
 			t.Errorf("label(%s %s) = %q, want %q", tt.method, tt.path, got, tt.want)
 		}
 	}

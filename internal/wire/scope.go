@@ -101,8 +101,9 @@ func appendAccount(dst, key []byte) []byte {
 		return dst
 	}
 	dst = append(dst, "key-"...)
-	h := strconv.AppendUint(nil, maphash.Bytes(keySeed, key)|1<<63, 16)
-	return append(dst, h[:12]...)
+	n := len(dst)
+	dst = strconv.AppendUint(dst, maphash.Bytes(keySeed, key)|1<<63, 16)
+	return dst[:n+12]
 }
 
 //nolint:gochecknoglobals // random for each process on purpose, so that a hash can't be looked up

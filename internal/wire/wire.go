@@ -5,6 +5,7 @@
 package wire
 
 import (
+	"encoding/hex"
 	"strings"
 	"time"
 )
@@ -56,16 +57,33 @@ type Request struct {
 	Expires   time.Duration // presigned: X-Amz-Expires
 
 	Client      Client
-	UserAgent   string    // product/version of the tool, first token of User-Agent
-	Invocation  string    // amz-sdk-invocation-id: the same over the attempts of a call
-	Attempt     int       // amz-sdk-request attempt=, 1 for the first; 0 when not said
-	MaxAttempts int       // amz-sdk-request max=; 0 when not said
-	TTL         time.Time // amz-sdk-request ttl=: when the client gives up
+	UserAgent   string     // product/version of the tool, first token of User-Agent
+	Invocation  Invocation // amz-sdk-invocation-id: the same over the attempts of a call
+	Attempt     int        // amz-sdk-request attempt=, 1 for the first; 0 when not said
+	MaxAttempts int        // amz-sdk-request max=; 0 when not said
+	TTL         time.Time  // amz-sdk-request ttl=: when the client gives up
 
 	Unfiltered bool    // EC2: the request has neither a filter nor a page size
 	Resources  float64 // what a resource bucket counts: instances, Route 53 changes; 0 when it does not apply
 	Resource   string  // S3 bucket or access point, where the quota is per resource
 	Method     string  // HTTP method; "OTHER" for an unusual one
+}
+
+// An Invocation is the identifier that an SDK gives to a call. The zero value is that of a call that has none.
+type Invocation [16]byte
+
+// String returns the identifier as SDKs write it, a UUID in lower case; "" for the zero value.
+func (v Invocation) String() string {
+	if v == (Invocation{}) {
+		return ""
+	}
+	b := [36]byte{8: '-', 13: '-', 18: '-', 23: '-'}
+	hex.Encode(b[:], v[:4])
+	hex.Encode(b[9:], v[4:6])
+	hex.Encode(b[14:], v[6:8])
+	hex.Encode(b[19:], v[8:10])
+	hex.Encode(b[24:], v[10:])
+	return string(b[:])
 }
 
 // Action returns service and operation in IAM's spelling, such as "ec2:DescribeSnapshots".

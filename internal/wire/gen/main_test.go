@@ -36,17 +36,19 @@ func TestRun(t *testing.T) {
 					"A": {"location": "querystring", "locationName": "a"}, "B": {"location": "header", "locationName": "X-B"}, "C": {"location": "uri", "locationName": "Name"}}},
 				"Many": {"error": {"code": "TooManyRequestsException"}}
 			}}`),
-		"pots/2016-01-01/endpoint-rule-set-1.json.gz": gzipped(t, `{"url": "https://pots-fips.{Region}.x", "rules": [{"url": "https://global.pots.amazonaws.com"}, {"url": "https://lids.api.pots.us-gov-west-1.amazonaws.com"}]}`),
-		"kettles/2016-01-01/service-2.json.gz":        gzipped(t, `{"metadata": {"endpointPrefix": "kettles", "protocol": "query", "protocols": ["smithy-rpc-v2-cbor", "query", "json"]}, "operations": {"Boil": {"http": {"method": "POST", "requestUri": "/"}}}}`),
-		"README":                                      {Data: []byte("not a service")},
+		"pots/2016-01-01/endpoint-rule-set-1.json.gz":    gzipped(t, `{"url": "https://pots-fips.{Region}.x", "signingName": "pots", "more": {"signingName": "pans"}, "rules": [{"url": "https://{Shelf#id}.pot-shelf.{Region}.x"}, {"url": "https://global.pots.amazonaws.com"}, {"url": "https://lids.api.pots.us-gov-west-1.amazonaws.com"}]}`),
+		"kettles/2016-01-01/service-2.json.gz":           gzipped(t, `{"metadata": {"endpointPrefix": "kettles", "protocol": "query", "apiVersion": "2016-01-01", "protocols": ["smithy-rpc-v2-cbor", "query", "json"]}, "operations": {"Boil": {"http": {"method": "POST", "requestUri": "/"}}}}`),
+		"kettles/2016-01-01/endpoint-rule-set-1.json.gz": gzipped(t, `{"rules": [{"signingName": "Steam"}, {"signingName": "Steam"}]}`),
+		"README": {Data: []byte("not a service")},
 	}
 	var out strings.Builder
 	if err := run(models, "9.9.9", &out); err != nil {
 		t.Fatal(err)
 	}
 	head, got, _ := strings.Cut(out.String(), "\n@")
-	want := `kettles kettles rq -
-@pots api.pots j TooManyRequestsException global.pots lids.api.pots pots
+	want := `Steam kettles rq -
+* 2016-01-01 Boil
+@pots api.pots j TooManyRequestsException global.pots lids.api.pots pot-shelf pots
 GET /pots/{} GetPot
 PUT /pots/{}/lid/{+} CopyLid ?copy
 PUT /pots/{}/lid/{+} PutLid ?a !x-b
