@@ -19,7 +19,7 @@ var layers = [][]string{
 	{"quota", "internal/wire", "internal/report", "internal/childenv", "internal/learnt", "internal/trial"},
 	{"internal/config", "internal/proxy", "internal/lab", "awssdk"},
 	{"internal/demo", "internal/daemon", "internal/scenario"},
-	{"cmd/botorate", "interop"},
+	{"cmd/botorate", "interop", "interop/conformance"},
 }
 
 func TestLayers(t *testing.T) {
