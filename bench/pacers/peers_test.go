@@ -65,11 +65,11 @@ type governor struct {
 	draws []botorate.Draw
 }
 
-func newGovernor(perSecond float64, burst, buckets int) governor {
+func newGovernor(perSecond float64, burst, buckets int) *governor {
 	limit := func(botorate.BucketID) botorate.Limit {
 		return botorate.Limit{Rate: perSecond, Burst: float64(burst)}
 	}
-	g := governor{Governor: botorate.New(botorate.Options{Limit: limit})}
+	g := &governor{Governor: botorate.New(botorate.Options{Limit: limit})}
 	for _, layer := range []string{"ec2:DescribeSnapshots", "ec2:account", "ec2:all"}[:buckets] {
 		id := botorate.BucketID{Quota: layer, Scope: "123456789012/eu-west-1"}
 		g.draws = append(g.draws, botorate.Draw{Bucket: id, Tokens: 1})
@@ -77,7 +77,7 @@ func newGovernor(perSecond float64, burst, buckets int) governor {
 	return g
 }
 
-func (g governor) Wait(ctx context.Context) error {
+func (g *governor) Wait(ctx context.Context) error {
 	a := botorate.Attempt{Draws: g.draws}
 	if deadline, ok := ctx.Deadline(); ok {
 		a.Deadline = deadline
@@ -86,7 +86,7 @@ func (g governor) Wait(ctx context.Context) error {
 	return err
 }
 
-func (g governor) setRate(perSecond float64) {
+func (g *governor) setRate(perSecond float64) {
 	for _, d := range g.draws {
 		g.SetLimit(d.Bucket, botorate.Limit{Rate: perSecond, Burst: 1})
 	}
