@@ -4,6 +4,7 @@ go 1.26.0
 
 require (
 	github.com/aws/aws-sdk-go-v2 v1.48.0
+	github.com/aws/smithy-go v1.28.9
 	github.com/botorate/botorate v0.0.0
 	github.com/elazarl/goproxy v1.9.3
 	github.com/failsafe-go/failsafe-go v0.9.8
@@ -13,7 +14,6 @@ require (
 )
 
 require (
-	github.com/aws/smithy-go v1.28.9 // indirect
 	github.com/benbjohnson/clock v1.3.0 // indirect
 	github.com/bits-and-blooms/bitset v1.24.4 // indirect
 	github.com/fxamacker/cbor/v2 v2.10.0 // indirect

@@ -161,7 +161,7 @@ func (r *trialRun) finish() trial.Score {
 // rounded makes every wait of the SDK take at least a microsecond. Its adaptive mode can answer that there is no token, and that the wait
 // for one is 0 ns; it then asks again at once, and in virtual time no time passes while somebody asks. The SDK's sleep looks at Done
 // after it has set its timer, so that this delays no longer wait.
-type rounded struct{ context.Context }
+type rounded struct{ context.Context } //nolint:containedctx // it is a context
 
 func (c rounded) Done() <-chan struct{} {
 	time.Sleep(time.Microsecond)
