@@ -156,26 +156,30 @@ func BenchmarkWaiting(b *testing.B) {
 func waitingBytes(n int, parked bool) (heap, stack float64) {
 	g, d := New(Options{Limit: func(BucketID) Limit { return Limit{} }}), draws(1)
 	_, _ = g.Wait(context.Background(), Attempt{Draws: d})
-	deadline := time.Now().Add(time.Hour)
+	a := Attempt{Draws: d, Deadline: time.Now().Add(time.Hour)}
 	g.SetLimit(d[0].Bucket, Limit{Rate: 1e3, Burst: 1})
 	g.Pause(d[0].Bucket, time.Now().Add(10*time.Minute)) // the deadline can be met: each waits
 	before := inUse()
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
-	never := make(chan struct{})
-	for range n {
-		wg.Go(func() {
+	waits := func() {
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		_, _ = g.Wait(ctx, a)
+	}
+	if parked {
+		never := make(chan struct{})
+		waits = func() {
 			ctx, cancel := context.WithCancel(ctx)
 			defer cancel()
-			if parked {
-				select {
-				case <-ctx.Done():
-				case <-never:
-				}
-				return
+			select {
+			case <-ctx.Done():
+			case <-never:
 			}
-			_, _ = g.Wait(ctx, Attempt{Draws: d, Deadline: deadline})
-		})
+		}
+	}
+	for range n {
+		wg.Go(waits)
 	}
 	for !parked && g.Snapshot().Buckets[0].Waiting < n {
 		time.Sleep(time.Millisecond)

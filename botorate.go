@@ -65,6 +65,8 @@ type Pass struct {
 	Tenant string
 	Left   time.Time     // when the attempt was let out
 	Waited time.Duration // how long it was held by this Wait
+
+	part *partition // that let it out; nil if a Scheduler did
 }
 
 // An OutcomeKind says what became of an attempt.

@@ -66,7 +66,7 @@ func New(o Options) *Governor {
 // Wait returns when the attempt may leave. The error is ctx's when that ends first, or a *[TooLateError] as soon as it is
 // known that the attempt can't leave before its deadline; nothing is spent then. It is [ErrDraws] for an attempt that is malformed.
 func (g *Governor) Wait(ctx context.Context, a Attempt) (p Pass, err error) {
-	if err := ctx.Err(); err != nil {
+	if err = ctx.Err(); err != nil {
 		return p, err
 	}
 	part := g.single
@@ -78,9 +78,14 @@ func (g *Governor) Wait(ctx context.Context, a Attempt) (p Pass, err error) {
 	if !a.Since.IsZero() || !a.Deadline.IsZero() {
 		g.translate(&a)
 	}
-	if !part.try(&a, &p) {
-		err = g.hold(ctx, part, &a, &p)
+	if part.try(&a, &p) {
+		return p, nil
 	}
+	w := g.waiter()
+	if err = part.submit(&w.ticket, &a); err == nil {
+		err = w.wait(ctx, part, &p)
+	}
+	g.release(w)
 	return p, err
 }
 
@@ -143,22 +148,16 @@ func (g *Governor) translate(a *Attempt) {
 	}
 }
 
-// hold waits. It is apart from Wait, whose frame stays small when there is no need to.
-func (g *Governor) hold(ctx context.Context, part *partition, a *Attempt, p *Pass) error {
-	w := g.waiter()
-	err := part.submit(&w.ticket, a)
-	if err == nil {
-		select {
-		case <-w.decided:
-			err = w.ticket.pass(p)
-		case <-ctx.Done():
-			err = ctx.Err()
-			part.cancel(w)
-		}
+// wait returns when the ticket is decided. Its frame is apart from submit's: what is done one after the other, instead of one in the other, fits on
+// the stack that a goroutine begins with.
+func (w *waiter) wait(ctx context.Context, part *partition, p *Pass) error {
+	select {
+	case <-w.decided:
+		return part.pass(&w.ticket, p)
+	case <-ctx.Done():
+		part.cancel(w)
+		return ctx.Err()
 	}
-	w.ticket = Ticket{Owner: w} // keeps nothing alive
-	g.waiters.Put(w)
-	return err
 }
 
 // waiter returns one that isn't used.
@@ -171,20 +170,32 @@ func (g *Governor) waiter() *waiter {
 	return w
 }
 
+//go:noinline // Wait's frame stays small
+func (g *Governor) release(w *waiter) {
+	w.ticket = Ticket{Owner: w} // keeps nothing alive
+	g.waiters.Put(w)
+}
+
 // Report tells what became of an attempt that left.
 func (g *Governor) Report(p Pass, o Outcome) {
-	if len(p.Draws) > 0 {
-		part := g.partition(p.Draws[0].Bucket)
+	if part := g.of(&p); part != nil {
 		part.update(func(now time.Time) { part.sched.Report(now, p, o) })
 	}
 }
 
 // Return gives back the tokens of an attempt that was let out but never sent. At most once for each pass.
 func (g *Governor) Return(p Pass) {
-	if len(p.Draws) > 0 {
-		part := g.partition(p.Draws[0].Bucket)
+	if part := g.of(&p); part != nil {
 		part.update(func(now time.Time) { part.sched.Return(now, p) })
 	}
+}
+
+// of returns the partition that a pass is of; nil if it has no draws.
+func (g *Governor) of(p *Pass) *partition {
+	if p.part == nil && len(p.Draws) > 0 {
+		return g.partition(p.Draws[0].Bucket)
+	}
+	return p.part
 }
 
 // SetLimit changes a bucket's limit at once, for waiting attempts too. The bucket keeps its tokens, up to the new burst.

@@ -33,6 +33,17 @@ func newPartition(base time.Time, o Options) *partition {
 	return part
 }
 
+func (part *partition) time(at instant) time.Time { return part.base.Add(time.Duration(at)) }
+
+// pass makes the pass of a ticket that is decided.
+func (part *partition) pass(t *Ticket, p *Pass) error {
+	if t.err != nil {
+		return t.err
+	}
+	p.Draws, p.Tenant, p.Left, p.Waited, p.part = t.draws, t.queue.tenant.name, part.time(t.left), t.waited(t.left), part
+	return nil
+}
+
 // now reads the clock, at half of what time.Now costs. What refills or decides must read it under the lock, else times are out of order.
 func (part *partition) now() time.Time { return part.base.Add(time.Since(part.base)) }
 
@@ -40,20 +51,23 @@ func (part *partition) now() time.Time { return part.base.Add(time.Since(part.ba
 func (part *partition) try(a *Attempt, p *Pass) bool {
 	var set [MaxDraws]*bucket
 	tn := part.known.Load().find(a, &set)
-	part.mu.Lock()
-	at := part.sched.advanceTo(instant(time.Since(part.base)))
-	if tn == nil || !present(tn, &set) {
-		if tn = part.missed(a, &set); tn == nil {
-			part.mu.Unlock()
-			return false
-		}
-	}
-	left := part.sched.try(at, a, &set, tn)
+	at, tn := part.enter(a, &set, tn)
+	left := tn != nil && part.sched.try(at, a, &set, tn)
 	part.mu.Unlock()
 	if left {
-		p.Draws, p.Tenant, p.Left = a.Draws, a.Tenant, part.base.Add(time.Duration(at))
+		p.Draws, p.Tenant, p.Left, p.part = a.Draws, a.Tenant, part.time(at), part
 	}
 	return left
+}
+
+// enter takes the lock and reads the clock, and finds what was not known: no tenant if the draws aren't as [ErrDraws] says.
+func (part *partition) enter(a *Attempt, set *[MaxDraws]*bucket, tn *tenant) (instant, *tenant) {
+	part.mu.Lock()
+	at := part.sched.advanceTo(instant(time.Since(part.base)))
+	if tn == nil || !present(tn, set) {
+		tn = part.missed(a, set)
+	}
+	return at, tn
 }
 
 // find looks up what the attempt needs; nil if not all is known, or not as [ErrDraws] says.
@@ -97,11 +111,19 @@ func (part *partition) missed(a *Attempt, set *[MaxDraws]*bucket) *tenant {
 	return tn
 }
 
-// submit lets the attempt wait.
-func (part *partition) submit(t *Ticket, a *Attempt) error {
-	part.mu.Lock()
-	now := part.now()
-	err := part.sched.submit(now, t, a)
+// submit lets the attempt wait. It finds what it needs again: what is done one after the other, instead of one in the other, fits on the stack that a
+// goroutine begins with.
+func (part *partition) submit(t *Ticket, a *Attempt) (err error) {
+	var set [MaxDraws]*bucket
+	tn := part.known.Load().find(a, &set)
+	at, tn := part.enter(a, &set, tn)
+	if tn == nil {
+		part.mu.Unlock()
+		return ErrDraws
+	}
+	now := part.time(at)
+	part.sched.fill(now, t, a)
+	err = part.sched.submit(t, &set, tn, a.Class)
 	part.settle(now)
 	part.mu.Unlock()
 	return err
@@ -109,15 +131,21 @@ func (part *partition) submit(t *Ticket, a *Attempt) error {
 
 // cancel takes back what the waiter asked for, or got while its context ended.
 func (part *partition) cancel(w *waiter) {
-	part.update(func(now time.Time) {
-		if part.sched.Cancel(now, &w.ticket) {
-			return
-		}
-		<-w.decided // it has come: tickets are decided under the lock
-		if pass, err := w.ticket.Pass(); err == nil {
-			part.sched.Return(now, pass)
-		}
-	})
+	part.mu.Lock()
+	now := part.now()
+	if !part.sched.Cancel(now, &w.ticket) {
+		part.giveBack(now, w)
+	}
+	part.settle(now)
+	part.mu.Unlock()
+}
+
+// giveBack returns what the waiter got.
+func (part *partition) giveBack(now time.Time, w *waiter) {
+	<-w.decided // it has come: tickets are decided under the lock
+	if pass, err := w.ticket.Pass(); err == nil {
+		part.sched.Return(now, pass)
+	}
 }
 
 // update changes the scheduler and does what follows from it.

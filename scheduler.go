@@ -121,34 +121,45 @@ func (s *Scheduler) try(at instant, a *Attempt, set *[MaxDraws]*bucket, tn *tena
 // *[TooLateError] if the attempt can't leave before its deadline as things are; t is not queued then.
 // Submitting a ticket that waits is a mistake of the caller's, and panics.
 func (s *Scheduler) Submit(now time.Time, t *Ticket, a Attempt) error {
-	return s.submit(now, t, &a)
-}
-
-func (s *Scheduler) submit(now time.Time, t *Ticket, a *Attempt) error {
 	if t.state == waiting {
 		panic("botorate: submit a ticket that waits")
 	}
-	at := s.advance(now)
+	s.advance(now)
 	var set [MaxDraws]*bucket
 	if !s.find(a.Draws, &set) {
 		return ErrDraws
 	}
-	s.seq++
-	t.draws, t.err, t.seq, t.place, t.early = a.Draws, nil, s.seq, -1, -1
-	t.submitted, t.since, t.deadline = at, at, never
-	t.order = sortDraws(&set, len(a.Draws))
-	if !a.Since.IsZero() {
-		t.since = min(at, s.relative(now, a.Since))
-	}
-	if !a.Deadline.IsZero() {
-		t.deadline = s.relative(now, a.Deadline)
-	}
-	t.queue = s.lane(&set, len(a.Draws)).queue(s.tenant(a.Tenant), a.Class)
+	s.fill(now, t, &a)
+	return s.submit(t, &set, s.tenant(a.Tenant), a.Class)
+}
+
+// submit is Submit for a ticket that is filled, whose buckets and tenant are found.
+func (s *Scheduler) submit(t *Ticket, set *[MaxDraws]*bucket, tn *tenant, cl Class) error {
+	s.place(t, set, tn, cl)
 	if err := t.queue.tooLate(t); err != nil {
 		return err
 	}
 	s.enqueue(t)
 	return nil
+}
+
+// fill makes the ticket the attempt's.
+func (s *Scheduler) fill(now time.Time, t *Ticket, a *Attempt) {
+	s.seq++
+	t.draws, t.err, t.seq, t.place, t.early = a.Draws, nil, s.seq, -1, -1
+	t.submitted, t.since, t.deadline = s.now, s.now, never
+	if !a.Since.IsZero() {
+		t.since = min(s.now, s.relative(now, a.Since))
+	}
+	if !a.Deadline.IsZero() {
+		t.deadline = s.relative(now, a.Deadline)
+	}
+}
+
+// place finds the ticket's queue.
+func (s *Scheduler) place(t *Ticket, set *[MaxDraws]*bucket, tn *tenant, cl Class) {
+	t.order = sortDraws(set, len(t.draws))
+	t.queue = s.lane(set, len(t.draws)).queue(tn, cl)
 }
 
 // Next returns the next ticket that is decided at now, or nil: it was let out, or it can't leave before its deadline.
@@ -389,6 +400,7 @@ func (s *Scheduler) lane(set *[MaxDraws]*bucket, n int) *lane {
 	return s.newLane(set, n)
 }
 
+//go:noinline // lane's frame stays small
 func (s *Scheduler) newLane(set *[MaxDraws]*bucket, n int) *lane {
 	l := &lane{sched: s, buckets: slices.Clone(set[:n])}
 	s.lanes[*set] = l

@@ -34,17 +34,10 @@ const (
 // Pass returns the leave that a ticket got, or the *[TooLateError] for which it did not. It is meaningful from when
 // [Scheduler.Next] returned the ticket until it is submitted again, and may be called without the scheduler's lock.
 func (t *Ticket) Pass() (p Pass, err error) {
-	err = t.pass(&p)
-	return p, err
-}
-
-func (t *Ticket) pass(p *Pass) error {
 	if t.err != nil {
-		return t.err
+		return p, t.err
 	}
-	p.Draws, p.Tenant = t.draws, t.queue.tenant.name
-	p.Left, p.Waited = t.queue.lane.sched.time(t.left), t.waited(t.left)
-	return nil
+	return Pass{Draws: t.draws, Tenant: t.queue.tenant.name, Left: t.queue.lane.sched.time(t.left), Waited: t.waited(t.left)}, nil
 }
 
 // tokens returns what the ticket takes from the lane's bucket i.
