@@ -134,7 +134,8 @@ func BenchmarkDrain(b *testing.B) {
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/attempt")
 }
 
-// BenchmarkWaiting measures what 100,000 goroutines in Wait take, beside as many that are parked with a context of their own.
+// BenchmarkWaiting measures what 100,000 goroutines in Wait take, beside as many that are parked with a context of their own. Run each in
+// a process of its own: goroutines that have ended leave what the next ones use.
 func BenchmarkWaiting(b *testing.B) {
 	const n = 100_000
 	for _, parked := range []bool{true, false} {

@@ -85,7 +85,7 @@ func (s *Scheduler) expire(last instant) (any bool) {
 		var ahead [MaxDraws]float64
 		at := max(t.queue.lane.earliest(t, &ahead), s.now)
 		s.dequeue(t)
-		s.decide(t, tooLate(at, t))
+		s.decide(t, late, at)
 		any = true
 	}
 	return any
@@ -149,6 +149,6 @@ func (q *queue) shedIf(t *Ticket, own *[MaxDraws]float64, start float64) bool {
 	}
 	s := q.lane.sched
 	s.dequeue(t)
-	s.decide(t, tooLate(at, t))
+	s.decide(t, late, at)
 	return true
 }

@@ -141,5 +141,5 @@ func (s *Scheduler) grant(l *lane) {
 	t.queue.serve(t)
 	t.queue.tenant.left++
 	s.dropped(t)
-	s.decide(t, nil)
+	s.decide(t, decided, s.now)
 }

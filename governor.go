@@ -40,17 +40,11 @@ type Options struct {
 type Governor struct {
 	options Options
 	base    time.Time // when it was made
-	waiters sync.Pool // of *waiter
+	tickets sync.Pool // of *Ticket, with a channel each
 
 	single *partition // if Options.Partition is nil
 	mu     sync.Mutex // for writing parts
 	parts  atomic.Pointer[map[string]*partition]
-}
-
-// A waiter is a goroutine in Wait.
-type waiter struct {
-	ticket  Ticket
-	decided chan struct{} // gets one value when the ticket is decided; has room for it
 }
 
 // New returns a governor. It runs no goroutine and needs no closing.
@@ -81,12 +75,30 @@ func (g *Governor) Wait(ctx context.Context, a Attempt) (p Pass, err error) {
 	if part.try(&a, &p) {
 		return p, nil
 	}
-	w := g.waiter()
-	if err = part.submit(&w.ticket, &a); err == nil {
-		err = w.wait(ctx, part, &p)
+	t := g.ticket()
+	if err = part.submit(t, &a); err == nil {
+		if await(t.Owner.(chan struct{}), ctx.Done()) {
+			err = part.pass(t, &p)
+		} else {
+			err = ctx.Err()
+			part.cancel(t)
+		}
 	}
-	g.release(w)
+	g.release(t)
 	return p, err
+}
+
+// await waits for one or the other, and reports whether it was decided. Submitting, waiting, and what comes then are done one after the other,
+// instead of one in the other, and the frames between are small: so the stack that a goroutine begins with is enough for one who waits.
+//
+//go:noinline // its frame would be Wait's
+func await(decided, done <-chan struct{}) bool {
+	select {
+	case <-decided:
+		return true
+	case <-done:
+		return false
+	}
 }
 
 // common returns the partition of all the draws; nil if there is none.
@@ -148,32 +160,18 @@ func (g *Governor) translate(a *Attempt) {
 	}
 }
 
-// wait returns when the ticket is decided. Its frame is apart from submit's: what is done one after the other, instead of one in the other, fits on
-// the stack that a goroutine begins with.
-func (w *waiter) wait(ctx context.Context, part *partition, p *Pass) error {
-	select {
-	case <-w.decided:
-		return part.pass(&w.ticket, p)
-	case <-ctx.Done():
-		part.cancel(w)
-		return ctx.Err()
+// ticket returns one that isn't used. Its owner is a channel that gets one value when it is decided, and has room for it.
+func (g *Governor) ticket() *Ticket {
+	if t, ok := g.tickets.Get().(*Ticket); ok {
+		return t
 	}
-}
-
-// waiter returns one that isn't used.
-func (g *Governor) waiter() *waiter {
-	if w, ok := g.waiters.Get().(*waiter); ok {
-		return w
-	}
-	w := &waiter{decided: make(chan struct{}, 1)}
-	w.ticket.Owner = w
-	return w
+	return &Ticket{Owner: make(chan struct{}, 1)}
 }
 
 //go:noinline // Wait's frame stays small
-func (g *Governor) release(w *waiter) {
-	w.ticket = Ticket{Owner: w} // keeps nothing alive
-	g.waiters.Put(w)
+func (g *Governor) release(t *Ticket) {
+	*t = Ticket{Owner: t.Owner} // keeps nothing alive
+	g.tickets.Put(t)
 }
 
 // Report tells what became of an attempt that left.

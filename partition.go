@@ -36,9 +36,11 @@ func newPartition(base time.Time, o Options) *partition {
 func (part *partition) time(at instant) time.Time { return part.base.Add(time.Duration(at)) }
 
 // pass makes the pass of a ticket that is decided.
+//
+//go:noinline // Wait's frame stays small
 func (part *partition) pass(t *Ticket, p *Pass) error {
-	if t.err != nil {
-		return t.err
+	if err := t.tooLate(); err != nil {
+		return err
 	}
 	p.Draws, p.Tenant, p.Left, p.Waited, p.part = t.draws, t.queue.tenant.name, part.time(t.left), t.waited(t.left), part
 	return nil
@@ -129,21 +131,21 @@ func (part *partition) submit(t *Ticket, a *Attempt) (err error) {
 	return err
 }
 
-// cancel takes back what the waiter asked for, or got while its context ended.
-func (part *partition) cancel(w *waiter) {
+// cancel takes back what was asked for, or what it got while the context ended.
+func (part *partition) cancel(t *Ticket) {
 	part.mu.Lock()
 	now := part.now()
-	if !part.sched.Cancel(now, &w.ticket) {
-		part.giveBack(now, w)
+	if !part.sched.Cancel(now, t) {
+		part.giveBack(now, t)
 	}
 	part.settle(now)
 	part.mu.Unlock()
 }
 
-// giveBack returns what the waiter got.
-func (part *partition) giveBack(now time.Time, w *waiter) {
-	<-w.decided // it has come: tickets are decided under the lock
-	if pass, err := w.ticket.Pass(); err == nil {
+// giveBack returns what the ticket got.
+func (part *partition) giveBack(now time.Time, t *Ticket) {
+	<-t.Owner.(chan struct{}) // it has come: tickets are decided under the lock
+	if pass, err := t.Pass(); err == nil {
 		part.sched.Return(now, pass)
 	}
 }
@@ -160,7 +162,7 @@ func (part *partition) update(change func(now time.Time)) {
 // settle wakes those that are decided and sets the timer. It must be called under the lock, after every change.
 func (part *partition) settle(now time.Time) {
 	for t := part.sched.Next(now); t != nil; t = part.sched.Next(now) {
-		t.Owner.(*waiter).decided <- struct{}{}
+		t.Owner.(chan struct{}) <- struct{}{}
 	}
 	wake, ok := part.sched.Wake()
 	if !ok || wake.Equal(part.armed) {

@@ -146,7 +146,7 @@ func (s *Scheduler) submit(t *Ticket, set *[MaxDraws]*bucket, tn *tenant, cl Cla
 // fill makes the ticket the attempt's.
 func (s *Scheduler) fill(now time.Time, t *Ticket, a *Attempt) {
 	s.seq++
-	t.draws, t.err, t.seq, t.place, t.early = a.Draws, nil, s.seq, -1, -1
+	t.draws, t.state, t.seq, t.place, t.early = a.Draws, idle, s.seq, -1, -1
 	t.submitted, t.since, t.deadline = s.now, s.now, never
 	if !a.Since.IsZero() {
 		t.since = min(s.now, s.relative(now, a.Since))
@@ -457,9 +457,9 @@ func (s *Scheduler) dropped(t *Ticket) {
 	}
 }
 
-// decide hands a ticket, which is out of its queue, to Next.
-func (s *Scheduler) decide(t *Ticket, err *TooLateError) {
-	t.state, t.err, t.left = decided, err, s.now
+// decide hands a ticket, which is out of its queue, to Next: it leaves now, or is late and could at the instant left.
+func (s *Scheduler) decide(t *Ticket, state ticketState, left instant) {
+	t.state, t.left = state, left
 	if s.firstDecided == nil {
 		s.firstDecided = t
 	} else {

@@ -11,10 +11,9 @@ type Ticket struct {
 	next, prev *Ticket // in its queue while it waits, then of the decided
 	queue      *queue
 	draws      []Draw
-	err        *TooLateError
 
 	since, submitted, deadline instant
-	left                       instant // when it was decided
+	left                       instant // when it was let out; if it is late, when it could have been
 
 	place int32 // in the heap of deadlines, or -1
 	early int32 // in its queue's heap of early tickets, or -1
@@ -29,15 +28,23 @@ const (
 	idle ticketState = iota
 	waiting
 	decided
+	late
 )
 
 // Pass returns the leave that a ticket got, or the *[TooLateError] for which it did not. It is meaningful from when
 // [Scheduler.Next] returned the ticket until it is submitted again, and may be called without the scheduler's lock.
 func (t *Ticket) Pass() (p Pass, err error) {
-	if t.err != nil {
-		return p, t.err
+	if err := t.tooLate(); err != nil {
+		return p, err
 	}
 	return Pass{Draws: t.draws, Tenant: t.queue.tenant.name, Left: t.queue.lane.sched.time(t.left), Waited: t.waited(t.left)}, nil
+}
+
+func (t *Ticket) tooLate() error {
+	if t.state != late {
+		return nil
+	}
+	return tooLate(t.left, t)
 }
 
 // tokens returns what the ticket takes from the lane's bucket i.
