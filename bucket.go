@@ -159,8 +159,10 @@ func (b *bucket) giveBack(n float64, left instant) {
 		level = min(level, max(b.level, b.rate()*b.at.seconds(b.pace.anchor)))
 	}
 	b.level = level
-	b.left--
-	b.tokens -= n
+	if b.left > 0 { // else it was forgotten meanwhile
+		b.left--
+		b.tokens -= n
+	}
 }
 
 // setLimit changes the limit, and reports whether an attempt may now have to wait longer.

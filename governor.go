@@ -15,11 +15,11 @@ var ErrDraws = errors.New("an attempt has one to four draws of different buckets
 
 // Options configure a [Governor] and a [Scheduler]. The zero value lets everything out at once.
 type Options struct {
-	// Limit says what a bucket lets out. It is asked once, when the bucket is first drawn from, must not block and must
-	// not call the governor. Nil means no bucket has a limit until [Governor.SetLimit].
+	// Limit says what a bucket lets out. It is asked when the bucket is first drawn from, and again if it was forgotten since
+	// (see Forgotten). It must not block and must not call the governor. Nil means no bucket has a limit until [Governor.SetLimit].
 	Limit func(BucketID) Limit
-	// Weight says how many turns a tenant gets beside others that wait for the same buckets. It is asked once, when the tenant
-	// is first seen, under the same conditions. Nil means 1 for each; what isn't a positive number counts as 1.
+	// Weight says how many turns a tenant gets beside others that wait for the same buckets. It is asked when the tenant
+	// is first seen, or was forgotten, under the same conditions. Nil means 1 for each; what isn't a positive number counts as 1.
 	Weight func(tenant string) float64
 	// BatchShare is the part that batch attempts get of what a lane lets out while interactive ones wait too, by cost (an attempt's largest draw). It is
 	// kept to within one attempt of each class. Zero, or what is no positive number, means 0.1; more than 1 counts as 1, and then batch goes first.

@@ -299,3 +299,75 @@ func TestWaitDoesNotAllocate(t *testing.T) {
 		t.Errorf("%v allocations, want none", n)
 	}
 }
+
+// TestPartitions has buckets of two accounts: each waits for its own, and the snapshot has both.
+func TestPartitions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := paced(10, 1)
+		o.Partition = func(id BucketID) string { return id.Scope }
+		g, start := New(o), time.Now()
+		bucket := func(quota, scope string) BucketID { return BucketID{Quota: quota, Scope: scope} }
+		wait := func(draws ...BucketID) (Pass, error) {
+			a := Attempt{Tenant: "scan"}
+			for _, b := range draws {
+				a.Draws = append(a.Draws, Draw{b, 1})
+			}
+			return g.Wait(t.Context(), a)
+		}
+		for range 2 { // unknown buckets, and known ones
+			if _, err := wait(bucket("a", "1"), bucket("a", "2")); !errors.Is(err, ErrDraws) {
+				t.Errorf("draws of two partitions: %v", err)
+			}
+			for _, scope := range []string{"1", "2"} {
+				if _, err := wait(bucket("a", scope), bucket("b", scope)); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+		if got := time.Since(start); got != 100*time.Millisecond {
+			t.Errorf("two attempts in each of two partitions took %v, want 100ms", got)
+		}
+		pass, err := wait(bucket("a", "2"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		g.Return(pass)
+		g.Return(Pass{Draws: []Draw{{bucket("a", "1"), 1}}, Tenant: "scan", Left: pass.Left}) // as one that was kept elsewhere
+		g.Report(pass, Outcome{Kind: Throttled, Incident: true})
+		g.SetLimit(bucket("b", "1"), Limit{Rate: 7, Burst: 7})
+		g.Pause(bucket("b", "2"), time.Now().Add(time.Hour))
+		s := g.Snapshot()
+		if len(s.Buckets) != 4 || len(s.Lanes) != 2 || len(s.Tenants) != 1 || s.Tenants[0].Left != 3 {
+			t.Fatalf("snapshot %+v", s)
+		}
+		a1, a2, b1, b2 := s.Buckets[0], s.Buckets[1], s.Buckets[2], s.Buckets[3]
+		if a1.Left != 1 || a2.Left != 2 || a1.Throttled != 0 || a2.Throttled != 1 || b1.Limit.Rate != 7 || !b1.PausedUntil.IsZero() || b2.PausedUntil.IsZero() {
+			t.Errorf("snapshot %+v", s)
+		}
+	})
+}
+
+// TestForgottenIsNotUsed looks up, before it was forgotten, a bucket that is found again afterwards.
+func TestForgottenIsNotUsed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := New(paced(1, 2))
+		for i := range 3 {
+			for j := range 10 { // often enough to be known
+				_, _ = g.Wait(t.Context(), Attempt{Draws: []Draw{{id(j % 2), 1}}})
+			}
+			time.Sleep(forgetAfter + time.Minute)
+			_, _ = g.Wait(t.Context(), Attempt{Draws: []Draw{{id(10 + i), 1}}}) // new: looks for idle ones
+			if _, ok := g.single.sched.buckets[id(0)]; ok {
+				t.Fatal("the bucket was not forgotten")
+			}
+			known := g.single.known.Load()
+			if b := known.buckets[id(0)]; b == nil || !b.gone {
+				t.Fatal("the bucket isn't known any more: this test shows nothing")
+			}
+			_, _ = g.Wait(t.Context(), Attempt{Draws: one})
+			if b := g.Snapshot().Buckets[0]; b.Left != uint64(6*(i+1)) || b.Level != 1 {
+				t.Errorf("round %d: %+v", i, b)
+			}
+		}
+	})
+}

@@ -6,9 +6,6 @@ import (
 	"time"
 )
 
-// forgetAfter is how long a bucket that is full, and as its limit says, is remembered without use.
-const forgetAfter = 10 * time.Minute
-
 // A Scheduler decides which attempts leave when. It is pure: it has no clock, no goroutine and no lock, so that the same code
 // serves a [Governor], a callback-driven middleware and a simulation in virtual time. Time is what its caller says; a time before
 // one that it was told already counts as that one. It is not safe for concurrent use.
@@ -41,12 +38,14 @@ type Scheduler struct {
 	told       bool
 	now        instant
 
-	buckets   map[BucketID]*bucket
-	forgotten map[BucketID]forgotten
-	tidied    instant // when idle buckets were last looked for
-	lanes     map[[MaxDraws]*bucket]*lane
-	tenants   map[string]*tenant
-	recent    *tenant // that was looked up last
+	buckets       map[BucketID]*bucket
+	forgotten     map[BucketID]forgotten
+	folded        Forgotten // what else was forgotten
+	tidiedTenants instant   // when there were last too many
+	tidied        instant   // when idle buckets were last looked for
+	lanes         map[[MaxDraws]*bucket]*lane
+	tenants       map[string]*tenant
+	recent        *tenant // that was looked up last
 
 	groups    heap[*group, byWake]
 	deadlines heap[*Ticket, byDeadline]
@@ -60,10 +59,11 @@ type Scheduler struct {
 	passes uint64
 }
 
-// A tenant is what is known of one tenant. It is never forgotten.
+// A tenant is what is known of one tenant.
 type tenant struct {
 	name    string
 	weight  float64
+	used    instant // last looked up
 	waiting int
 	left    uint64
 	held    time.Duration
@@ -114,6 +114,7 @@ func (s *Scheduler) try(at instant, a *Attempt, set *[MaxDraws]*bucket, tn *tena
 		set[i].take(a.Draws[i].Tokens)
 	}
 	tn.left++
+	tn.used = at
 	return true
 }
 
@@ -220,7 +221,9 @@ func (s *Scheduler) Return(now time.Time, p Pass) {
 		b.giveBack(d.Tokens, left)
 		s.look(b.group)
 	}
-	s.tenant(p.Tenant).left--
+	if tn := s.tenant(p.Tenant); tn.left > 0 { // else it was forgotten meanwhile
+		tn.left--
+	}
 }
 
 // Report tells what became of an attempt that left. A throttle means that each of its buckets was empty: it is paused for a second
@@ -355,18 +358,22 @@ func (s *Scheduler) open(id BucketID, l Limit) *bucket {
 
 // tenant returns the tenant, which may be new.
 func (s *Scheduler) tenant(name string) *tenant {
-	if s.recent != nil && s.recent.name == name {
-		return s.recent
+	tn := s.recent
+	if tn == nil || tn.name != name {
+		if tn = s.tenants[name]; tn == nil {
+			tn = s.newTenant(name)
+		}
+		s.recent = tn
 	}
-	tn := s.tenants[name]
-	if tn == nil {
-		tn = s.newTenant(name)
-	}
-	s.recent = tn
+	tn.used = s.now
 	return tn
 }
 
 func (s *Scheduler) newTenant(name string) *tenant {
+	if len(s.tenants) >= rememberMost && s.now-s.tidiedTenants >= instant(forgetAfter)/10 {
+		s.tidiedTenants = s.now
+		s.foldTenants()
+	}
 	tn := &tenant{name: name, weight: 1}
 	if s.options.Weight != nil {
 		if w := s.options.Weight(name); w > 0 && w <= math.MaxFloat64 {

@@ -163,6 +163,49 @@ func TestForget(t *testing.T) {
 	}
 }
 
+// TestForgetMost uses 20,000 buckets and tenants, a thousand in ten minutes and one of each all the time: what is kept is bounded, and the sums are right.
+func TestForgetMost(t *testing.T) {
+	const n, each = 20_000, 1000
+	start, now := time.Now(), time.Time{}
+	s := NewScheduler(Options{Limit: func(BucketID) Limit { return Limit{Rate: 1, Burst: 3} }})
+	shared := BucketID{Quota: "shared"}
+	s.SetLimit(start, shared, Limit{Rate: 1e3, Burst: 1e3})
+	for i := range n {
+		now = start.Add(time.Duration(i) * forgetAfter / each)
+		for _, a := range []Attempt{
+			{Draws: []Draw{{id(i), 1}, {shared, 2}}, Tenant: id(i).Quota},
+			{Draws: []Draw{{shared, 2}}, Tenant: "always"},
+		} {
+			if _, ok := s.Try(now, a); !ok {
+				t.Fatalf("attempt %d doesn't leave", i)
+			}
+		}
+	}
+	if b, f, l := len(s.buckets), len(s.forgotten), len(s.lanes); b > 3*each || f > rememberMost || l > 0 || len(s.tenants) > rememberMost+each {
+		t.Errorf("%d buckets, %d forgotten, %d lanes, %d tenants", b, f, l, len(s.tenants))
+	}
+	snap := s.Snapshot(now)
+	left, tokens, attempts := snap.Forgotten.Left, snap.Forgotten.Tokens, snap.Forgotten.Attempts
+	for _, b := range snap.Buckets {
+		left, tokens = left+b.Left, tokens+b.Tokens
+		if b.ID == shared && (b.Left != 2*n || b.Limit.Rate != 1e3) {
+			t.Errorf("the one that was always used: %+v", b)
+		}
+	}
+	for _, tn := range snap.Tenants {
+		attempts += tn.Left
+		if tn.Tenant == "always" && tn.Left != n {
+			t.Errorf("the one that was always seen: %+v", tn)
+		}
+	}
+	if left != 3*n || tokens != 5*n || attempts != 2*n {
+		t.Errorf("%d left, %v tokens, %d of tenants; want %d, %d, %d", left, tokens, attempts, 3*n, 5*n, 2*n)
+	}
+	if b, tn := len(snap.Buckets)+snap.Forgotten.Buckets, len(snap.Tenants)+snap.Forgotten.Tenants; b != n+1 || tn != n+1 {
+		t.Errorf("%d buckets and %d tenants in all, want %d of each", b, tn, n+1)
+	}
+}
+
 // TestSnapshot shows who waits for what.
 func TestSnapshot(t *testing.T) {
 	start := time.Now()

@@ -9,13 +9,28 @@ import (
 )
 
 // A Snapshot is the state of a governor at one instant. Its slices are sorted by name.
-// Buckets has every bucket that was ever used: one that has been idle for long is remembered by its limit and counters only, since the rest is known.
+// A bucket that has been idle for long is remembered by its limit and counters only, since the rest is known. Of those, and of tenants, a partition
+// remembers some thousands; what older ones did is in Forgotten, so that the sums of all counters are right for ever.
 type Snapshot struct {
 	At      time.Time
 	Buckets []BucketState
 	Lanes   []LaneState // in which attempts have waited; forgotten with their buckets
 	Tenants []TenantState
 	Lag     Lag
+
+	Forgotten Forgotten
+}
+
+// Forgotten is what the buckets and tenants did that a [Snapshot] doesn't have any more. One that is used again is asked for its limit, or weight, again.
+type Forgotten struct {
+	Buckets   int           // how many were forgotten
+	Left      uint64        // by them, as in BucketState
+	Tokens    float64       // likewise
+	Throttled uint64        // likewise
+	Cuts      uint64        // likewise
+	Tenants   int           // how many were forgotten
+	Attempts  uint64        // of them, that left
+	Held      time.Duration // of them
 }
 
 // A Lag is how much later than due attempts were let out, because the timer fired late or there was no CPU. Up to 100 ms, or as long as
@@ -61,42 +76,6 @@ type TenantState struct {
 	Held    time.Duration // sum of all waits that ended
 }
 
-// forgotten is what is kept of a bucket that has been idle for long: nothing else would differ if it were used again.
-type forgotten struct {
-	limit Limit
-	tally
-}
-
-// tidy forgets idle buckets and their lanes. It is called before a bucket is made, so that their number is bounded by what is in use.
-func (s *Scheduler) tidy() {
-	if s.now-s.tidied < instant(forgetAfter)/10 {
-		return
-	}
-	s.tidied = s.now
-	for id, b := range s.buckets {
-		b.refill(s.now)
-		if !b.idle(s.now) {
-			continue
-		}
-		for _, l := range slices.Clone(b.lanes) {
-			s.forget(l)
-		}
-		b.gone = true
-		delete(s.buckets, id)
-		s.forgotten[id] = forgotten{b.limit, b.tally}
-	}
-}
-
-// forget drops a lane without tickets.
-func (s *Scheduler) forget(l *lane) {
-	var set [MaxDraws]*bucket
-	copy(set[:], l.buckets)
-	delete(s.lanes, set)
-	for _, b := range l.buckets {
-		b.lanes = slices.DeleteFunc(b.lanes, func(other *lane) bool { return other == l })
-	}
-}
-
 // Snapshot returns the state of every bucket, lane and tenant.
 func (s *Scheduler) Snapshot(now time.Time) Snapshot {
 	s.advance(now)
@@ -106,6 +85,8 @@ func (s *Scheduler) Snapshot(now time.Time) Snapshot {
 		Lanes:   make([]LaneState, 0, len(s.lanes)),
 		Tenants: make([]TenantState, 0, len(s.tenants)),
 		Lag:     s.lag,
+
+		Forgotten: s.folded,
 	}
 	for _, b := range s.buckets {
 		b.refill(s.now)
@@ -130,6 +111,7 @@ func (s *Snapshot) add(o Snapshot) {
 	s.Buckets = append(s.Buckets, o.Buckets...)
 	s.Lanes = append(s.Lanes, o.Lanes...)
 	s.Tenants = append(s.Tenants, o.Tenants...)
+	s.Forgotten.add(o.Forgotten)
 	s.Lag.Longest, s.Lag.Recent = max(s.Lag.Longest, o.Lag.Longest), max(s.Lag.Recent, o.Lag.Recent)
 }
 
