@@ -71,7 +71,7 @@ func readerOf(service, operation string, t reflect.Type) reader {
 	case "kinesis":
 		return resourceReader(t, streamName, "StreamName", "StreamARN", "ConsumerARN")
 	case "s3":
-		return resourceReader(t, func(s string) string { return s }, "Bucket")
+		return bucketReader(t)
 	case "route53":
 		return changeReader(t)
 	}
@@ -118,6 +118,17 @@ func resourceReader(t reflect.Type, name func(string) string, fields ...string) 
 				c.Resource = name(f.String())
 				return
 			}
+		}
+	}
+}
+
+// bucketReader reads the bucket. One of S3 Express has a service of its own, which its name tells.
+// Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/directory-bucket-naming-rules.html (read 2026-11-23).
+func bucketReader(t reflect.Type) reader {
+	read := resourceReader(t, func(s string) string { return s }, "Bucket")
+	return func(v reflect.Value, c *quota.Call) {
+		if read(v, c); strings.HasSuffix(c.Resource, "--x-s3") {
+			c.Service = "s3express"
 		}
 	}
 }

@@ -54,7 +54,7 @@ func wasSent(err error) bool {
 func isThrottle(service string, status int, code string) bool {
 	switch code {
 	case "LimitExceededException": // elsewhere a quota of things, not a rate
-		return status == http.StatusTooManyRequests || service == "kinesis" || service == "dynamodb"
+		return isThrottleStatus(status) || service == "kinesis" || service == "dynamodb"
 	case "SlowDownException", // there it paces the polling for a device code
 		"CapacityDecreaseRequestLimitExceeded", "TooManyCookiesInOriginRequestPolicy",
 		"TooManyDistributionsAssociatedToOriginRequestPolicy", "TooManyEntriesInBatchRequest", "TooManyEntriesInBatchRequestException",
@@ -70,8 +70,11 @@ func isThrottle(service string, status int, code string) bool {
 	if _, ok := retry.DefaultThrottleErrorCodes[code]; ok {
 		return true
 	}
-	return status == http.StatusTooManyRequests || status == 509
+	return isThrottleStatus(status)
 }
+
+// isThrottleStatus reports whether a status says it without a code: 509 is an old bandwidth limit.
+func isThrottleStatus(status int) bool { return status == http.StatusTooManyRequests || status == 509 }
 
 // maxRetryAfter bounds what a service can ask for.
 const maxRetryAfter = 5 * time.Minute

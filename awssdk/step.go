@@ -64,13 +64,12 @@ func stepOf(stack *middleware.Stack) *step {
 }
 
 // installed returns a stack's step, which it puts in if it isn't there: in front of the attempt's first step and under its name, which
-// saves an allocation; where that is missing, after Retry. It is nil for a call that makes no attempt, as in presigning, or
-// that is not signed and so no call of an AWS API, as those of the instance metadata service.
+// saves an allocation; where that is missing, after Retry. It is nil for a call that makes no attempt, as in presigning.
 func installed(stack *middleware.Stack) *step {
 	if s := stepOf(stack); s != nil {
 		return s
 	}
-	if !has(stack.Finalize, "Retry") || !has(stack.Finalize, "Signing") {
+	if _, ok := stack.Finalize.Get("Retry"); !ok {
 		return nil
 	}
 	s := &step{operation: stack.ID()}
@@ -87,18 +86,17 @@ func installed(stack *middleware.Stack) *step {
 	return s
 }
 
-func has(f *middleware.FinalizeStep, id string) bool {
-	_, ok := f.Get(id)
-	return ok
-}
-
 // HandleFinalize holds the attempt until it may leave, sends it on and reports what became of it.
 func (s *step) HandleFinalize(ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler) (
 	out middleware.FinalizeOutput, metadata middleware.Metadata, err error,
 ) {
+	id := awsmiddleware.GetServiceID(ctx)
+	if id == "" { // no AWS API, such as the instance metadata service
+		return s.proceed(ctx, in, next)
+	}
 	e := &s.event
 	*e = Event{Attempt: e.Attempt + 1}
-	s.describe(ctx, in, &e.Call)
+	s.describe(ctx, id, in, &e.Call)
 	e.Draws = s.pacer.drawer.Draws(e.Call)
 	pass, err := s.wait(ctx, e.Draws)
 	if err == nil {
@@ -166,8 +164,8 @@ func (s *step) settle(pass botorate.Pass, service string, metadata middleware.Me
 }
 
 // describe says what an attempt asks for. An interval doesn't need to know.
-func (s *step) describe(ctx context.Context, in middleware.FinalizeInput, c *quota.Call) {
-	c.Service, c.API = service(awsmiddleware.GetServiceID(ctx))
+func (s *step) describe(ctx context.Context, id string, in middleware.FinalizeInput, c *quota.Call) {
+	c.Service, c.API = service(id)
 	c.Operation, c.Account = s.operation, s.account
 	c.Region = awsmiddleware.GetRegion(ctx)
 	if s.pacer.constant {

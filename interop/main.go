@@ -61,6 +61,14 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	if len(os.Args) > 2 && os.Args[1] == goSDKCommand {
+		if err := beGoSDK(ctx, os.Args[2], os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, goSDKCommand+":", err)
+			stop()
+			os.Exit(1)
+		}
+		return
+	}
 	if err := run(ctx, os.Args[1:], os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "interop:", err)
 		stop()

@@ -28,6 +28,11 @@ func scenarios() []scenario {
 			name: "node", about: "AWS SDK for JavaScript v3 and v2 on Node 20 and 24: calls and S3 copies, unpaced, paced, and shed",
 			needs: []string{"js"}, run: sdkRuns(nodeSDKs),
 		},
+		{
+			name: "go-sdk-10", about: "600 snapshots by the Go SDK v2 with package awssdk, 10 goroutines, both retryers, beside a neighbour",
+			when: timed, run: goSDK(10),
+		},
+		{name: "go-sdk-100", about: "the same with 100 goroutines", when: timed, run: goSDK(100)},
 	}
 }
 
