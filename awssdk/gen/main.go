@@ -142,6 +142,8 @@ func quoted(texts []string) string {
 // same, and a test compares them.
 func iamPrefix(sign string) string {
 	switch sign {
+	case "IngestionService":
+		return "importexport"
 	case "monitoring":
 		return "cloudwatch"
 	case "tagging":
