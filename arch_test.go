@@ -17,7 +17,7 @@ const module = "github.com/botorate/botorate"
 var layers = [][]string{
 	{".", "internal/ca", "internal/relay", "internal/sim", "internal/wire/gen", "awssdk/gen"},
 	{"quota", "internal/wire", "internal/report", "internal/childenv", "internal/learnt", "internal/trial"},
-	{"internal/config", "internal/proxy", "internal/lab", "awssdk"},
+	{"internal/config", "internal/proxy", "internal/lab", "internal/trace", "awssdk"},
 	{"internal/demo", "internal/daemon", "internal/scenario"},
 	{"cmd/botorate", "interop", "interop/conformance"},
 }

@@ -25,6 +25,7 @@ type labFlags struct {
 	seed     int
 	json     bool
 	markdown bool
+	html     string
 	ways     []string
 }
 
@@ -38,7 +39,7 @@ shipped (see botorate lab list); docs/lab.md describes the format. The same seed
 
 The exit code is 1 if anything that the scenario asserts does not hold.`,
 		Example: `  botorate lab run seeds-experiment
-  botorate lab run --set workloads.scan.workers=100 reference-scan
+  botorate lab run --html page.html --set workloads.scan.workers=100 reference-scan
   botorate lab run my.txtar`,
 		Args: scenarios,
 		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, args) },
@@ -110,6 +111,7 @@ func (f *labFlags) register(cmd *cobra.Command) {
 	flags.IntVar(&f.seed, "seed", 0, "use this `N` for all randomness instead of the file's")
 	flags.BoolVar(&f.json, "json", false, "print the results as JSON")
 	flags.BoolVar(&f.markdown, "markdown", false, "print the tables as Markdown")
+	flags.StringVar(&f.html, "html", "", "write a page with pictures to `FILE`")
 }
 
 // A failedError tells that a scenario came out otherwise than it asserts.
@@ -136,7 +138,7 @@ func (f *labFlags) run(cmd *cobra.Command, args []string) error {
 			return err
 		}
 		bar := newLabBar(ctx, cmd.ErrOrStderr())
-		r, err := scenario.Run(file, scenario.Options{Series: f.json, Progress: bar.update})
+		r, err := scenario.Run(file, scenario.Options{Series: f.html != "" || f.json, Progress: bar.update})
 		bar.end()
 		if err != nil {
 			return err
@@ -174,6 +176,15 @@ func (f *labFlags) show(w io.Writer, results []*scenario.Result) error {
 		}
 		if err != nil {
 			return err
+		}
+	}
+	if f.html != "" {
+		var page bytes.Buffer
+		if err := scenario.WriteHTML(&page, results); err != nil {
+			return err
+		}
+		if err := os.WriteFile(f.html, page.Bytes(), 0o644); err != nil { //nolint:gosec // a page is to be shown
+			return fmt.Errorf("write the page: %w", err)
 		}
 	}
 	_, err := w.Write(out.Bytes())

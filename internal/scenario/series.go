@@ -19,7 +19,7 @@ type Series struct {
 }
 
 // maxSteps bounds a series: when it is full, its steps are made twice as long.
-const maxSteps = 720
+const maxSteps = 240
 
 type series struct {
 	step time.Duration

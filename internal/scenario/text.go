@@ -98,11 +98,7 @@ func (r *Result) table(i int) [][]string {
 	rows := make([][]string, 1+len(r.Ways))
 	rows[0] = []string{r.Ways[0].Workloads[i].Name}
 	for j := range r.Ways {
-		name := r.Ways[j].Way
-		if t := r.Ways[j].Tuned; t > 0 {
-			name += " (" + short(t) + ")"
-		}
-		rows[1+j] = []string{name}
+		rows[1+j] = []string{r.Ways[j].title()}
 	}
 	for _, c := range columns() {
 		cells, any := make([]string, len(r.Ways)), false
@@ -121,11 +117,25 @@ func (r *Result) table(i int) [][]string {
 	return rows
 }
 
-func (r *Result) workload(b *bytes.Buffer, i int) {
+// title names a way, with what was found for it.
+func (w *WayResult) title() string {
+	if w.Tuned > 0 {
+		return w.Way + " (" + short(w.Tuned) + ")"
+	}
+	return w.Way
+}
+
+// titled is the table with a word on who isn't paced.
+func (r *Result) titled(i int) [][]string {
 	rows := r.table(i)
 	if r.Ways[0].Workloads[i].Neighbour {
 		rows[0][0] += ", not paced"
 	}
+	return rows
+}
+
+func (r *Result) workload(b *bytes.Buffer, i int) {
+	rows := r.titled(i)
 	width := make([]int, len(rows[0]))
 	for _, row := range rows {
 		for j, text := range row {
@@ -147,7 +157,7 @@ func (r *Result) WriteMarkdown(w io.Writer) error {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "%s:\n", r.Scenario)
 	for i := range r.Ways[0].Workloads {
-		rows := r.table(i)
+		rows := r.titled(i)
 		b.WriteByte('\n')
 		for j, row := range rows {
 			fmt.Fprintf(&b, "| %s |\n", strings.Join(row, " | "))

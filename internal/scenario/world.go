@@ -47,6 +47,7 @@ type action struct {
 	service, operation string
 	resources          float64
 	unfiltered         bool
+	api, method        string // for what a trace says
 }
 
 func (a action) name() string { return a.service + ":" + a.operation }
@@ -67,7 +68,7 @@ func (w *world) target(a action, account, region string) *target {
 	}
 	t := &target{action: a.name(), service: a.service}
 	t.draws = w.policy.Draws(quota.Call{
-		Service: a.service, Operation: a.operation, Account: account, Region: region, Unfiltered: a.unfiltered, Resources: a.resources,
+		Service: a.service, Operation: a.operation, Account: account, Region: region, Unfiltered: a.unfiltered, Resources: a.resources, API: a.api, Method: a.method,
 	})
 	for _, d := range t.draws {
 		t.watched = t.watched || w.watched[d.Bucket]

@@ -1,0 +1,91 @@
+package scenario
+
+import (
+	"errors"
+	"time"
+
+	"github.com/botorate/botorate/internal/trace"
+)
+
+// An event is a call of a trace.
+type event struct {
+	at     time.Duration
+	action action
+	where  [2]string // account and Region
+}
+
+// parseTrace reads a trace. Repeated attempts are left out: the lab's SDK repeats by its own rules.
+func parseTrace(data []byte) ([]event, error) {
+	records, err := trace.Read(data)
+	if err != nil {
+		return nil, err
+	}
+	var events []event
+	for i := range records {
+		r := &records[i]
+		if r.Attempt > 1 {
+			continue
+		}
+		a := action{service: r.Service, operation: r.Operation, api: r.API, method: r.Method, unfiltered: r.Unfiltered, resources: r.Resources}
+		events = append(events, event{time.Duration(r.At * 1e9), a, [2]string{r.Account, r.Region}})
+	}
+	return events, nil
+}
+
+// completeTrace reads the trace of a workload.
+func (f *File) completeTrace(r *reader, w *Workload) error {
+	if w.Kind != kindTrace {
+		return nil
+	}
+	var names []string
+	for i, t := range f.archive.Files {
+		names = append(names, t.Name)
+		if t.Name != w.Trace {
+			continue
+		}
+		events, err := parseTrace(t.Data)
+		if bad, ok := errors.AsType[*trace.LineError](err); ok {
+			return &ParseError{File: r.file, Line: linesBefore(f.archive, i) + bad.Line, Problem: w.Trace + ": " + bad.Problem}
+		}
+		w.trace = events
+		return nil
+	}
+	return r.fail(r.line(w), suggest(w.Trace, names), "the archive has no file %q", w.Trace)
+}
+
+// A replay makes a trace's calls: at their times, but never more at once than there are workers, as the program that was recorded could not.
+type replay struct {
+	*load
+	client *client
+	idle   int
+	left   int
+	queue  fifo[*target]
+}
+
+func newReplay(l *load) *replay {
+	return &replay{load: l, client: l.w.client(l, accountName(0)), idle: l.Workers, left: len(l.trace)}
+}
+
+func (r *replay) run() {
+	for i := range r.trace {
+		e := &r.trace[i]
+		to := r.w.target(e.action, e.where[0], e.where[1])
+		r.w.loop.After(r.Start.Duration()+e.at, func() {
+			r.queue.push(to)
+			r.drain()
+		})
+	}
+}
+
+func (r *replay) drain() {
+	for r.idle > 0 && !r.queue.empty() {
+		r.idle--
+		r.client.do(r.queue.pop(), func(bool) {
+			r.idle++
+			if r.left--; r.left == 0 {
+				r.finish()
+			}
+			r.drain()
+		})
+	}
+}
