@@ -35,12 +35,13 @@ func newLabRun() *cobra.Command {
 		Use:   "run [flags] SCENARIO…",
 		Short: "Play scenarios in a simulated AWS, in virtual time",
 		Long: `Play scenarios in a simulated AWS, in virtual time: hours take seconds. A scenario is a file, or the name of one that is
-shipped (see botorate lab list); docs/lab.md describes the format. The same seed gives the same result on every machine.
+shipped (see botorate lab list), or a trace that botorate run --record wrote; docs/lab.md describes the formats. The same seed gives the same result on every machine.
 
 The exit code is 1 if anything that the scenario asserts does not hold.`,
 		Example: `  botorate lab run seeds-experiment
   botorate lab run --html page.html --set workloads.scan.workers=100 reference-scan
-  botorate lab run my.txtar`,
+  botorate lab run my.txtar
+  botorate lab run trace.jsonl`,
 		Args: scenarios,
 		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, args) },
 	}
@@ -191,11 +192,14 @@ func (f *labFlags) show(w io.Writer, results []*scenario.Result) error {
 	return err
 }
 
-// parseScenario reads a file, or a scenario that is shipped.
+// parseScenario reads a file, which may be a trace, or a scenario that is shipped.
 func parseScenario(name string, set []string) (*scenario.File, error) {
 	data, err := os.ReadFile(name) //nolint:gosec // the user names the file
 	if errors.Is(err, fs.ErrNotExist) && !strings.ContainsAny(name, `/\.`) {
 		data, err = scenario.Shipped(name)
+	}
+	if err == nil && scenario.IsTrace(data) {
+		data, err = scenario.FromTrace(data)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read scenario: %w", err)

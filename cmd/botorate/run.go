@@ -21,6 +21,7 @@ type runFlags struct {
 	limits []string
 	config string
 	report string
+	record string
 	learnt string
 	hold   time.Duration
 	name   string
@@ -55,6 +56,7 @@ botorate run -- env -u AWS_CA_BUNDLE rclone …`,
 	flags.StringVar(&f.config, "config", "", "read shares and limits from `FILE` (YAML); flags win")
 	flags.StringVar(&f.report, "report", "", "write the summary as JSON to `FILE`")
 	flags.StringVar(&f.learnt, "learnt", "", "remember in `FILE` what is found of limits that nobody published, or \"off\" (default: your state directory)")
+	flags.StringVar(&f.record, "record", "", "write a trace of the attempts to `FILE`, to play again in botorate lab")
 	flags.DurationVar(&f.hold, "hold", 0, "hold no request longer than this `DURATION`, such as 20s (default: what its client bears)")
 	flags.StringVar(&f.name, "name", "", "call the run `NAME` in reports (default: CMD's)")
 	flags.BoolVarP(&f.quiet, "quiet", "q", false, "print nothing but errors")
@@ -84,7 +86,7 @@ func (f *runFlags) run(cmd *cobra.Command, args []string) error {
 	}
 	c := &daemon.Command{
 		Args: args, Environ: os.Environ(), Policy: policy, Rules: s.Rules, Tenant: tenant, Hold: s.Hold, DoNotIntercept: s.DoNotIntercept,
-		Report: s.Report, Learnt: learntFile(s.Learnt), Quiet: s.Quiet != nil && *s.Quiet,
+		Report: s.Report, Record: f.record, Learnt: learntFile(s.Learnt), Quiet: s.Quiet != nil && *s.Quiet,
 		Stdin: cmd.InOrStdin(), Stdout: cmd.OutOrStdout(), Stderr: cmd.ErrOrStderr(),
 	}
 	code, err := c.Run(cmd.Context())

@@ -36,6 +36,7 @@ type Command struct {
 	DoNotIntercept []string
 	Report         string // a file for the summary as JSON; empty for none
 	Learnt         string // a file for what is learnt of limits that nobody published; empty for none
+	Record         string // a file for a trace of the attempts; empty for none
 	Quiet          bool   // print nothing but errors
 
 	Stdin          io.Reader
@@ -59,9 +60,13 @@ func (c *Command) Run(ctx context.Context) (int, error) {
 	defer stopSignals()
 	in := c.inherit()
 	memory := remember(ctx, c.Learnt)
-	d, env, cleanup, err := c.prepare(in, memory)
+	rec, err := c.startRecording()
 	if err != nil {
 		return 0, err
+	}
+	d, env, cleanup, err := c.prepare(in, memory, rec.observe())
+	if err != nil {
+		return 0, errors.Join(err, rec.close())
 	}
 	defer cleanup()
 	c.warn(in)
@@ -71,10 +76,11 @@ func (c *Command) Run(ctx context.Context) (int, error) {
 	code, err := c.supervise(ctx, d, program, env, signals)
 	stopErr := d.Stop()
 	stopKeeping()
+	recErr := rec.close()
 	if err != nil {
 		return 0, err
 	}
-	return code, errors.Join(stopErr, unlessStuck(signals, func() error { return c.conclude(d, memory, started, code) }))
+	return code, errors.Join(stopErr, recErr, unlessStuck(signals, func() error { return c.conclude(d, memory, started, code) }))
 }
 
 // unlessStuck runs f to its end. Only when it blocks, on a pipe that nobody reads, can a signal end the wait.
@@ -103,7 +109,7 @@ func (c *Command) inherit() *childenv.Inherited {
 }
 
 // prepare starts the proxy and makes the environment that leads to it. cleanup removes the files.
-func (c *Command) prepare(in *childenv.Inherited, m *memory) (d *Daemon, env []string, cleanup func(), err error) {
+func (c *Command) prepare(in *childenv.Inherited, m *memory, observe func(report.Attempt)) (d *Daemon, env []string, cleanup func(), err error) {
 	parent, err := in.Parent()
 	if err != nil {
 		return nil, nil, nil, &hinted{err, "botorate goes through the proxy that is set already: correct or unset HTTPS_PROXY"}
@@ -111,7 +117,7 @@ func (c *Command) prepare(in *childenv.Inherited, m *memory) (d *Daemon, env []s
 	password := rand.Text()
 	d, err = Start(time.Now(), Settings{
 		Policy: c.Policy, Learnt: m.learnt, Hold: c.Hold, Grace: grace, Bypass: c.bypass, Roots: upstreamRoots(in.Roots), Parent: parent,
-		Tenants: map[string]string{c.Tenant: password}, Tenant: c.Tenant, SameUser: runtime.GOOS == "linux",
+		Tenants: map[string]string{c.Tenant: password}, Tenant: c.Tenant, SameUser: runtime.GOOS == "linux", Observe: observe,
 	})
 	if err != nil {
 		return nil, nil, nil, err

@@ -33,6 +33,7 @@ type Settings struct {
 	Bypass   func(host string) bool                               // hosts that are tunnelled although they are AWS's API; optional
 	Roots    *x509.CertPool                                       // trusted upstream; optional: the system's
 	Parent   func(hostport string) *url.URL                       // the proxy to go through; optional: none
+	Observe  func(report.Attempt)                                 // told of each attempt that ended, by several goroutines; optional
 	Log      *slog.Logger                                         // optional
 }
 
@@ -80,7 +81,7 @@ func Start(now time.Time, s Settings) (*Daemon, error) {
 		Governor: d.Governor, Policy: d.Policy, Authority: d.Authority,
 		Tenants: s.Tenants, Tenant: s.Tenant, SameUser: s.SameUser,
 		Hold: s.Hold, Grace: s.Grace, Bypass: s.Bypass, Roots: s.Roots, Parent: s.Parent,
-		Observe:    d.Report.Observe,
+		Observe:    d.observe(s.Observe),
 		Opened:     d.Report.Opened,
 		Unpaced:    d.Report.Unpaced,
 		Distrusted: func(host string, _ error) { d.Report.Distrusted(host) },
@@ -89,6 +90,17 @@ func Start(now time.Time, s Settings) (*Daemon, error) {
 	}
 	go func() { d.done <- server.Serve(ctx, ln) }()
 	return d, nil
+}
+
+// observe tells the collector, and who else wants to know.
+func (d *Daemon) observe(other func(report.Attempt)) func(report.Attempt) {
+	if other == nil {
+		return d.Report.Observe
+	}
+	return func(a report.Attempt) {
+		d.Report.Observe(a)
+		other(a)
+	}
 }
 
 // Stop lets in no more clients, waits a moment for what is in flight, and returns when nothing runs any more.

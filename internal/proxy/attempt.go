@@ -212,6 +212,10 @@ func (x *session) identify() {
 			Service: r.Service, Operation: r.Operation, API: r.API, Account: r.Account, Region: r.Region,
 			Unfiltered: r.Unfiltered, Resources: r.Resources, Resource: r.Resource, Method: r.Method,
 		}),
+		Asked: report.Asked{
+			Service: r.Service, Operation: r.Operation, API: r.API, Method: r.Method,
+			Unfiltered: r.Unfiltered, Resources: r.Resources, Number: r.Attempt, Arrived: x.arrived,
+		},
 	}
 }
 

@@ -33,4 +33,14 @@ type Attempt struct {
 	Result          Result
 	Status          int    // HTTP status that the client got; 0 for none
 	Code            string // AWS's error code
+	Asked           Asked
+}
+
+// Asked is what a trace tells of an attempt besides, so that it can be played again.
+type Asked struct {
+	Service, Operation, API, Method string
+	Unfiltered                      bool    // EC2: neither filter nor page size
+	Resources                       float64 // what a resource quota counts
+	Number                          int     // of the attempt in its call, from 1; 0 if the client does not say
+	Arrived                         time.Time
 }

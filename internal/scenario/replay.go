@@ -1,8 +1,12 @@
 package scenario
 
 import (
+	"bytes"
 	"errors"
+	"strconv"
 	"time"
+
+	"golang.org/x/tools/txtar"
 
 	"github.com/botorate/botorate/internal/trace"
 )
@@ -89,3 +93,30 @@ func (r *replay) drain() {
 		})
 	}
 }
+
+// FromTrace returns a scenario file around a trace: it is played unpaced, and by botorate with two shares. The report is about the action
+// that is called most.
+func FromTrace(data []byte) ([]byte, error) {
+	events, err := parseTrace(data)
+	if err != nil {
+		return nil, err
+	}
+	counts := map[string]int{}
+	watch := ""
+	for i := range events {
+		name := events[i].action.name()
+		counts[name]++
+		if n := counts[name]; n > counts[watch] || n == counts[watch] && name < watch {
+			watch = name
+		}
+	}
+	settings := "title: A trace\nwatch: " + strconv.Quote(watch) + "\nworkloads: [{name: trace, kind: trace, trace: trace.jsonl, workers: 100}]\n" +
+		"pacing: [none, botorate 50%, botorate 80%]\n"
+	return txtar.Format(&txtar.Archive{Files: []txtar.File{
+		{Name: settingsName, Data: []byte(settings)},
+		{Name: "trace.jsonl", Data: data},
+	}}), nil
+}
+
+// IsTrace reports whether a file is a trace rather than a scenario.
+func IsTrace(data []byte) bool { return bytes.HasPrefix(data, []byte(`{"trace":`)) }

@@ -118,11 +118,11 @@ func (r *Result) table(i int) [][]string {
 }
 
 // title names a way, with what was found for it.
-func (w *WayResult) title() string {
-	if w.Tuned > 0 {
-		return w.Way + " (" + short(w.Tuned) + ")"
+func (r *WayResult) title() string {
+	if r.Tuned > 0 {
+		return r.Way + " (" + short(r.Tuned) + ")"
 	}
-	return w.Way
+	return r.Way
 }
 
 // titled is the table with a word on who isn't paced.

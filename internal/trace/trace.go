@@ -70,9 +70,9 @@ func NewWriter(w io.Writer, started time.Time) *Writer {
 func (t *Writer) Observe(a report.Attempt) {
 	c := &a.Asked
 	r := Record{
-		At: max(0, a.Arrived.Sub(t.started).Seconds()), Service: c.Service, Operation: c.Operation, API: c.API, Method: c.Method,
-		Account: c.Account, Region: c.Region, Unfiltered: c.Unfiltered, Resources: c.Resources,
-		Attempt: a.Number, Held: a.Held.Seconds(), Result: a.Result.String(),
+		At: max(0, c.Arrived.Sub(t.started).Seconds()), Service: c.Service, Operation: c.Operation, API: c.API, Method: c.Method,
+		Account: a.Account, Region: a.Region, Unfiltered: c.Unfiltered, Resources: c.Resources,
+		Attempt: c.Number, Held: a.Held.Seconds(), Result: resultName(a.Result),
 	}
 	for _, d := range a.Draws {
 		r.Draws = append(r.Draws, Draw{d.Bucket.Quota, d.Bucket.Scope, d.Tokens})
@@ -82,6 +82,21 @@ func (t *Writer) Observe(a report.Attempt) {
 	if t.err == nil {
 		t.err = t.enc.Encode(r)
 	}
+}
+
+func resultName(r report.Result) string {
+	switch r {
+	case report.Answered:
+		return "answered"
+	case report.Throttled:
+		return "throttled"
+	case report.Shed:
+		return "shed"
+	case report.Failed:
+		return "failed"
+	case report.Gone:
+	}
+	return "gone"
 }
 
 // Close writes what is left, and returns the first error.
