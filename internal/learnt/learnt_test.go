@@ -450,3 +450,24 @@ func FuzzDecode(f *testing.F) {
 		}
 	})
 }
+
+// BenchmarkSave is what a run pays each minute while it learns.
+func BenchmarkSave(b *testing.B) {
+	for _, n := range []int{1, 100, maxEntries} {
+		b.Run(fmt.Sprintf("buckets=%d", n), func(b *testing.B) {
+			s := &Store{Path: filepath.Join(b.TempDir(), "learnt.json")}
+			readings := Readings{}
+			for i := range n {
+				readings[id(fmt.Sprintf("q%05d", i))] = reading(1, now)
+			}
+			at := now
+			for b.Loop() {
+				at = at.Add(time.Second)
+				readings[id("q00000")] = reading(1, at)
+				if err := s.Save(b.Context(), at, readings); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
