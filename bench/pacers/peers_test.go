@@ -24,6 +24,11 @@ type rerater interface {
 	setRate(perSecond float64)
 }
 
+// A deadliner is told deadlines apart from the context.
+type deadliner interface {
+	waitUntil(ctx context.Context, deadline time.Time) error
+}
+
 // A peer makes pacers. Where it has no buckets of a size, or takes no context, it is used as it is meant to be.
 type peer struct {
 	name    string
@@ -78,11 +83,12 @@ func newGovernor(perSecond float64, burst, buckets int) *governor {
 }
 
 func (g *governor) Wait(ctx context.Context) error {
-	a := botorate.Attempt{Draws: g.draws}
-	if deadline, ok := ctx.Deadline(); ok {
-		a.Deadline = deadline
-	}
-	_, err := g.Governor.Wait(ctx, a)
+	_, err := g.Governor.Wait(ctx, botorate.Attempt{Draws: g.draws})
+	return err
+}
+
+func (g *governor) waitUntil(ctx context.Context, deadline time.Time) error {
+	_, err := g.Governor.Wait(ctx, botorate.Attempt{Draws: g.draws, Deadline: deadline})
 	return err
 }
 
