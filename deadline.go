@@ -24,7 +24,7 @@ const tenantsAhead = 16
 
 // earliest returns a time before which t can't leave, as limits and pauses are now: when each of its buckets will have what it
 // needs after the tokens of ahead, which are the lane's to take first. It is never later than t would leave if nobody
-// ahead gives up: what other lanes and the other class may take before is not counted.
+// ahead gives up: what other lanes may take before is not counted.
 func (l *lane) earliest(t *Ticket, ahead *[MaxDraws]float64) instant {
 	at := l.sched.now
 	for i, b := range l.buckets {
@@ -34,14 +34,20 @@ func (l *lane) earliest(t *Ticket, ahead *[MaxDraws]float64) instant {
 	return at
 }
 
-// others adds to ahead what other tenants take before an attempt that starts at the virtual time start: of the cost that each has waiting,
-// at least as much as its weight gives it. How much of which bucket that is can't be told where attempts with several draws
-// differ, and none is counted.
-func (q *queue) others(ahead *[MaxDraws]float64, start float64) {
-	l := q.lane
-	if l.mixed && len(l.buckets) > 1 {
+// rivals adds to ahead what others take before t, which its tenant's cost goes before and which starts at the virtual time start.
+// How much of which bucket that is can't be told where attempts with several draws differ, and none is counted.
+func (q *queue) rivals(t *Ticket, ahead *[MaxDraws]float64, cost, start float64) {
+	if q.lane.mixed && len(q.lane.buckets) > 1 {
 		return
 	}
+	cost += q.others(ahead, start)
+	q.otherClass(t, ahead, cost)
+}
+
+// others adds to ahead what other tenants of the class take before an attempt that starts at the virtual time start, and returns its cost: of what
+// each has waiting, at least as much as its weight gives it.
+func (q *queue) others(ahead *[MaxDraws]float64, start float64) (cost float64) {
+	l := q.lane
 	items := l.classes[q.class].backlog.items
 	for _, o := range items[:min(len(items), tenantsAhead)] {
 		if o == q {
@@ -51,7 +57,47 @@ func (q *queue) others(ahead *[MaxDraws]float64, start float64) {
 		for i := range l.buckets {
 			ahead[i] += part * o.sums[i]
 		}
+		cost += part * o.cost
 	}
+	return cost
+}
+
+// otherClass adds to ahead what the other class takes before t, before which its own takes cost. Batch goes when its part is saved up, or no interactive
+// attempt waits any more; so before it those have left, or as much as saves it up. Before an interactive attempt, what is saved up is less
+// than the head of batch needs, or no batch waits any more.
+func (q *queue) otherClass(t *Ticket, ahead *[MaxDraws]float64, cost float64) {
+	l, share := q.lane, q.lane.sched.batchShare
+	c := &l.classes[1-q.class]
+	if len(c.backlog.items) == 0 {
+		return
+	}
+	takes := ((cost+t.cost())*(1-share) - l.due) / share
+	if q.class == Interactive {
+		if l.mixed {
+			return // the head of batch may need any amount
+		}
+		takes = math.Inf(1)
+		if share < 1 {
+			takes = (l.due+cost*share)/(1-share) - c.backlog.top().head().cost()
+		}
+	}
+	total, sums := c.waiting()
+	part := min(1, max(0, takes/total-grain))
+	for i := range l.buckets {
+		ahead[i] += part * sums[i]
+	}
+}
+
+// waiting returns the cost and the tokens of the class, of as many tenants as are counted.
+func (c *class) waiting() (cost float64, sums [MaxDraws]float64) {
+	items := c.backlog.items
+	for _, o := range items[:min(len(items), tenantsAhead)] {
+		cost += o.cost
+		for i := range sums {
+			sums[i] += o.sums[i]
+		}
+	}
+	return cost, sums
 }
 
 // tooLate returns an error if t, which is not in its queue yet, can't leave before its deadline.
@@ -62,9 +108,9 @@ func (q *queue) tooLate(t *Ticket) error {
 	var ahead [MaxDraws]float64
 	if q.last != nil && t.since >= q.last.since { // else some of those that wait come after it
 		ahead = q.sums
-		q.others(&ahead, q.start()+q.cost/q.tenant.weight)
+		q.rivals(t, &ahead, q.cost, q.start()+q.cost/q.tenant.weight)
 	} else if q.slot < 0 {
-		q.others(&ahead, q.start())
+		q.rivals(t, &ahead, 0, q.start())
 	}
 	if at := q.lane.earliest(t, &ahead); at > t.deadline {
 		return tooLate(at, t)
@@ -93,7 +139,7 @@ func (s *Scheduler) expire(last instant) (any bool) {
 
 // shed decides the tickets that can't leave before their deadline any more, after b was made slower.
 func (s *Scheduler) shed(b *bucket) {
-	if b.group == nil {
+	if b.group == nil || s.deadlines.top() == nil {
 		return
 	}
 	for l := b.group.first; l != nil; {
@@ -109,19 +155,19 @@ func (s *Scheduler) shed(b *bucket) {
 	}
 }
 
-// shed goes through the queue from its front, counting what is ahead.
+// shed goes through the queue from its front, counting what is ahead, if any has a deadline.
 func (q *queue) shed() {
 	var none, sums [MaxDraws]float64
 	for _, t := range slices.Clone(q.early.items) {
-		q.shedIf(t, &none, q.tag)
+		q.shedIf(t, &none, 0)
 	}
 	cost := 0.0
 	for _, t := range q.early.items {
 		cost += q.count(t, &sums)
 	}
-	for t := q.first; t != nil; {
+	for t := q.first; t != nil && q.deadlines > 0; {
 		next := t.next
-		if !q.shedIf(t, &sums, q.tag+cost/q.tenant.weight) {
+		if !q.shedIf(t, &sums, cost) {
 			cost += q.count(t, &sums)
 		}
 		t = next
@@ -136,13 +182,13 @@ func (q *queue) count(t *Ticket, sums *[MaxDraws]float64) float64 {
 	return t.cost()
 }
 
-// shedIf decides t if it can't leave before its deadline after the tenant's own tokens ahead, and others' until start.
-func (q *queue) shedIf(t *Ticket, own *[MaxDraws]float64, start float64) bool {
+// shedIf decides t if it can't leave before its deadline after the tenant's own tokens ahead, which cost that, and others'.
+func (q *queue) shedIf(t *Ticket, own *[MaxDraws]float64, cost float64) bool {
 	if t.deadline == never {
 		return false
 	}
 	ahead := *own
-	q.others(&ahead, start)
+	q.rivals(t, &ahead, cost, q.tag+cost/q.tenant.weight)
 	at := q.lane.earliest(t, &ahead)
 	if at <= t.deadline {
 		return false

@@ -1,6 +1,8 @@
 package botorate
 
 import (
+	"math/rand/v2"
+	"strconv"
 	"testing"
 	"time"
 
@@ -10,11 +12,13 @@ import (
 // drawBacklog makes attempts that wait: in one lane, or in several; alike, or of different sizes and classes.
 func drawBacklog(t *rapid.T) (before []Attempt) {
 	uniform, draws := rapid.Bool().Draw(t, "uniform"), rapid.SampledFrom([]int{1, 2, 0}).Draw(t, "draws")
-	tokens := rapid.SampledFrom([]float64{1, 2, 9})
+	tokens, classes := rapid.SampledFrom([]float64{1, 2, 9}), rapid.Bool().Draw(t, "classes")
 	for range rapid.IntRange(5, 60).Draw(t, "backlog") {
 		a := Attempt{Draws: []Draw{{id(0), 1}, {id(1), 1}}, Tenant: rapid.SampledFrom([]string{"", "b", "ccc"}).Draw(t, "tenant")}
 		if !uniform {
 			a.Draws[0].Tokens, a.Draws[1].Tokens = tokens.Draw(t, "tokens"), tokens.Draw(t, "more")
+		}
+		if classes {
 			a.Class = rapid.SampledFrom([]Class{Batch, Batch, Interactive}).Draw(t, "class")
 		}
 		if draws == 0 && rapid.Bool().Draw(t, "one") || draws == 1 {
@@ -30,6 +34,8 @@ func drawBacklog(t *rapid.T) (before []Attempt) {
 func TestShedIsHonest(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		o := Options{
+			BatchShare: rapid.SampledFrom([]float64{0, 0.3, 0.5, 1}).Draw(t, "share"),
+
 			Limit:  func(BucketID) Limit { return Limit{Rate: 2, Burst: 3, Floor: 1} },
 			Weight: func(tn string) float64 { return float64(1 + len(tn)) },
 		}
@@ -60,6 +66,80 @@ func TestShedIsHonest(t *testing.T) {
 			t.Fatalf("with %v of patience it %s; without a deadline it leaves after %v", patience, mine.state, twin.left)
 		}
 	})
+}
+
+// TestKnownAtOnce submits an attempt behind others that are all alike, of both classes. If it would leave two turns too late, it is refused at once.
+func TestKnownAtOnce(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		const turn = 500 * time.Millisecond
+		o := Options{
+			BatchShare: rapid.SampledFrom([]float64{0, 0.3, 0.5, 1}).Draw(t, "share"),
+			Limit:      func(BucketID) Limit { return Limit{Rate: 2, Burst: 3} },
+		}
+		classes := rapid.SliceOfN(rapid.SampledFrom([]Class{Batch, Interactive}), 0, 60).Draw(t, "classes")
+		me := Attempt{Draws: one, Class: rapid.SampledFrom([]Class{Batch, Interactive}).Draw(t, "mine")}
+		run := func(patience time.Duration) *call {
+			w := newWorld(t, o)
+			for _, cl := range classes {
+				w.submit(Attempt{Draws: one, Class: cl})
+			}
+			if patience >= 0 {
+				me.Deadline = w.now().Add(patience)
+			}
+			c := w.submit(me)
+			for patience < 0 && c.state == "waiting" {
+				w.next(time.Minute)
+			}
+			return c
+		}
+		left := run(-1).left
+		if left <= 2*turn {
+			t.Skip("it leaves soon")
+		}
+		if c := run(left - 2*turn); c.state != "late" {
+			t.Fatalf("it can't leave before %v, and is %s", left, c.state)
+		}
+	})
+}
+
+// TestOverload lets attempts come at random, twice as many as can leave, each with 5 s. What leaves is all that can, and in time; one that is too late is
+// told so when it comes, or when something that came later has taken its turn.
+func TestOverload(t *testing.T) {
+	const rate, burst, patience, span = 100.0, 10.0, 5 * time.Second, 10 * time.Minute
+	for name, tenants := range map[string]int{"one tenant": 1, "twenty tenants": 20} {
+		t.Run(name, func(t *testing.T) {
+			start, random := time.Now(), rand.New(rand.NewPCG(1, 2))
+			s := NewScheduler(paced(rate, burst))
+			left, refused, later := 0, 0, 0
+			take := func(now time.Time) {
+				for tk := s.Next(now); tk != nil; tk = s.Next(now) {
+					if _, err := tk.Pass(); err != nil {
+						later++
+					} else if left++; tk.deadline < s.now {
+						t.Fatal("one left after its deadline")
+					}
+				}
+			}
+			for at := time.Duration(0); at < span; at += time.Duration(random.ExpFloat64() / (2 * rate) * 1e9) {
+				now := start.Add(at)
+				for wake, ok := s.Wake(); ok && wake.Before(now); wake, ok = s.Wake() {
+					take(wake)
+				}
+				a := Attempt{Draws: one, Tenant: strconv.Itoa(random.IntN(tenants)), Deadline: now.Add(patience)}
+				if s.Submit(now, new(Ticket), a) != nil {
+					refused++
+				}
+				take(now)
+			}
+			t.Logf("%d left, %d refused at once, %d later", left, refused, later)
+			if least := 0.99 * rate * span.Seconds(); float64(left) < least {
+				t.Errorf("%d left, want %v", left, least)
+			}
+			if tenants == 1 && later > 0 || later > refused {
+				t.Errorf("%d were refused when they came and %d later", refused, later)
+			}
+		})
+	}
 }
 
 // TestShedCountsNoStrangers has another tenant ahead whose attempts differ: those before are smaller than the rest, and must not be taken for as large.

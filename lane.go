@@ -46,6 +46,7 @@ type queue struct {
 
 	first, last *Ticket
 	early       heap[*Ticket, bySince]
+	deadlines   int               // tickets that have one
 	cost        float64           // of all tickets
 	sums        [MaxDraws]float64 // their tokens, by the lane's buckets
 }
@@ -176,6 +177,9 @@ func (q *queue) add(t *Ticket) {
 		q.sums[i] += n
 		l.mixed = l.mixed || n != l.unit[i]
 	}
+	if t.deadline != never {
+		q.deadlines++
+	}
 	q.cost += t.cost()
 	l.waiting++
 	q.tenant.waiting++
@@ -196,6 +200,9 @@ func (q *queue) remove(t *Ticket) {
 	}
 	for i := range l.buckets {
 		q.sums[i] -= t.tokens(i)
+	}
+	if t.deadline != never {
+		q.deadlines--
 	}
 	q.cost -= t.cost()
 	l.waiting--
