@@ -254,7 +254,8 @@ func TestNewTenant(t *testing.T) {
 	}
 }
 
-// TestFair lets two tenants of a lane wait all the time: what they took, by weight, differs by no more than one cost.
+// TestFair lets two tenants of a lane wait all the time, while others come and go: over any interval, what the two took, by weight, differs by no
+// more than the largest cost of each.
 func TestFair(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		weight := map[string]float64{}
@@ -265,15 +266,22 @@ func TestFair(t *testing.T) {
 			Limit:  func(BucketID) Limit { return Limit{Rate: 10, Burst: 5} },
 			Weight: func(tn string) float64 { return weight[tn] },
 		})
-		took, largest := map[string]float64{}, 0.0
+		took, largest, least, most := map[string]float64{}, map[string]float64{}, 0.0, 0.0
 		cost := rapid.SampledFrom([]float64{1, 1, 2, 5})
 		submit := func(tn string) {
 			n := cost.Draw(t, "tokens")
-			largest = max(largest, n/weight[tn])
+			largest[tn] = max(largest[tn], n/weight[tn])
 			w.submit(Attempt{Draws: []Draw{{id(0), n}, {id(1), 1}}, Tenant: tn})
 		}
 		w.s.Pause(w.now(), id(0), w.now().Add(time.Second)) // until all wait
-		w.onOut = func(c *call) { took[c.attempt.Tenant] += c.attempt.Draws[0].Tokens / weight[c.attempt.Tenant] }
+		w.onOut = func(c *call) {
+			took[c.attempt.Tenant] += c.attempt.Draws[0].Tokens / weight[c.attempt.Tenant]
+			diff := took["a"] - took["b"]
+			least, most = min(least, diff), max(most, diff)
+			if most > largest["a"]+1e-9 || least < -largest["b"]-1e-9 {
+				t.Fatalf("by weight, a took from %v less to %v more than b; the largest costs are %v", -least, most, largest)
+			}
+		}
 		for range 12 { // more than can leave at once
 			submit("a")
 			submit("b")
@@ -287,9 +295,6 @@ func TestFair(t *testing.T) {
 			}
 			if rapid.IntRange(0, 3).Draw(t, "c") == 0 {
 				submit("c")
-			}
-			if diff := math.Abs(took["a"] - took["b"]); diff > largest+1e-9 {
-				t.Fatalf("a and b took %v and %v by weight, want a difference of at most %v", took["a"], took["b"], largest)
 			}
 		}
 	})
@@ -423,8 +428,8 @@ func (w *world) lanesInTurn() map[*group][]*lane {
 }
 
 // TestTurns floods lanes that share buckets at random, and checks that each head leaves at the latest when it was planned to
-// whatever goes ahead of it, that it waits for at most one attempt of each other lane, and that one that could leave without making an earlier one
-// later has left.
+// whatever goes ahead of it, that each attempt waits for at most one of each other lane for each of its own lane that is before it, and that one that could
+// leave without making an earlier one later has left.
 func TestTurns(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		const n = 5
@@ -436,22 +441,33 @@ func TestTurns(t *testing.T) {
 		}
 		tokens := rapid.SampledFrom([]float64{1, 1, 2, 5, 25})
 		lanes := rapid.SliceOfNDistinct(rapid.Custom(func(t *rapid.T) []Draw { return drawLane(t, n, tokens) }), 2, 7, laneKey).Draw(t, "lanes")
-		promise, first := map[*call]instant{}, map[*call]instant{}
+		promise, first, place := map[*call]instant{}, map[*call]instant{}, map[*call]int{}
 		w.onOut = func(c *call) {
 			at := c.ticket.left
 			if p, ok := promise[c]; ok && at > p+10 {
 				t.Fatalf("call %d left at %d, was planned for %d", c.id, at, p)
 			}
 			// A turn takes at most from the deepest debt to full, of the slowest bucket.
-			if since, ok := first[c]; ok && at-since > instant(len(lanes))*instant((25+25)*float64(time.Second)) {
+			const turn = instant(25+25) * instant(time.Second)
+			if since, ok := first[c]; ok && at-since > instant(len(lanes))*turn {
 				t.Fatalf("call %d was at the head for %v", c.id, time.Duration(at-since))
+			}
+			if waited := c.pass.Waited; instant(waited) > instant(place[c]*len(lanes))*turn {
+				t.Fatalf("call %d waited %v as number %d of its lane", c.id, waited, place[c])
 			}
 		}
 		for range 80 {
 			for i, d := range lanes {
-				if rapid.IntRange(0, 2).Draw(t, "more") > 0 || i == 0 {
-					w.submit(Attempt{Draws: d})
+				if rapid.IntRange(0, 2).Draw(t, "more") == 0 && i > 0 {
+					continue
 				}
+				before := 1
+				for _, c := range w.waiting() {
+					if laneKey(c.attempt.Draws) == laneKey(d) {
+						before++
+					}
+				}
+				place[w.submit(Attempt{Draws: d})] = before
 			}
 			w.next(time.Duration(rapid.IntRange(1, 3000).Draw(t, "ms")) * time.Millisecond)
 			w.checkTurns(promise, first)

@@ -1,0 +1,5 @@
+//go:build !race
+
+package botorate
+
+const underRace = false
