@@ -1,14 +1,17 @@
 package awssdk_test
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/smithy-go/middleware"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/botorate/botorate"
 	"github.com/botorate/botorate/awssdk"
@@ -89,6 +92,37 @@ func BenchmarkCall(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				if _, err := bench.client.DescribeSnapshotAttribute(b.Context(), in); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkStep is what pacing adds to a call, alone: putting the step into a stack that does nothing else, and going through it.
+func BenchmarkStep(b *testing.B) {
+	pass := func(ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler) (middleware.FinalizeOutput, middleware.Metadata, error) {
+		return next.HandleFinalize(ctx, in)
+	}
+	retry, auth := middleware.FinalizeMiddlewareFunc("Retry", pass), middleware.FinalizeMiddlewareFunc("ResolveAuthScheme", pass)
+	answered := middleware.HandlerFunc(func(context.Context, any) (any, middleware.Metadata, error) { return nil, middleware.Metadata{}, nil })
+	for _, name := range []string{"without", "with"} {
+		b.Run(name, func(b *testing.B) {
+			cfg := config(nil, keyA)
+			if name == "with" {
+				awssdk.Pace(&cfg, botorate.New(botorate.Options{}))
+			}
+			ctx := awsmiddleware.SetOperationName(awsmiddleware.SetRegion(awsmiddleware.SetServiceID(b.Context(), "EC2"), "eu-west-1"), "DescribeRegions")
+			request := smithyhttp.NewStackRequest()
+			b.ReportAllocs()
+			for b.Loop() {
+				stack := middleware.NewStack("DescribeRegions", smithyhttp.NewStackRequest)
+				_ = stack.Finalize.Add(retry, middleware.After)
+				_ = stack.Finalize.Add(auth, middleware.After)
+				for _, o := range cfg.APIOptions {
+					_ = o(stack)
+				}
+				if _, _, err := stack.Finalize.HandleMiddleware(ctx, request, answered); err != nil {
 					b.Fatal(err)
 				}
 			}
