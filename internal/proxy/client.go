@@ -17,7 +17,8 @@ import (
 )
 
 const (
-	idleTimeout = 5 * time.Minute  // between two attempts of a client, and between two pieces of a body
+	// Each is the most; half of it is granted (see link).
+	idleTimeout = 5 * time.Minute  // between two attempts of a client, between two pieces of a request's body, and for any write
 	headTimeout = 30 * time.Second // for a message head from its first byte on, and for a TLS handshake
 )
 

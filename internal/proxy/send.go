@@ -117,14 +117,15 @@ func (x *session) inform(raw []byte) error {
 // clientLeft reports whether the client was seen to hang up since the attempt left.
 func (x *session) clientLeft() bool { return x.left || x.watch.clientLeft() }
 
-// readAnswer reads one message head from the upstream.
+// readAnswer reads one message head from the upstream. It may be long in coming, but once it began it must come.
 func (x *session) readAnswer(up *upstream) ([]byte, error) {
-	for {
-		raw, err := up.in.PeekHead()
-		if err == nil || !x.waitOn(up, err) {
-			return raw, err
+	for len(up.in.Buffered()) == 0 {
+		if err := up.in.Await(); err != nil && !x.waitOn(up, err) {
+			return nil, err
 		}
 	}
+	up.link.readWithin(headTimeout)
+	return up.in.PeekHead()
 }
 
 // fill reads a piece of the answer's body.
