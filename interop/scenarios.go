@@ -13,6 +13,7 @@ import (
 func scenarios() []scenario {
 	return []scenario{
 		{name: "boto3", about: "600 snapshots by boto3, 10 threads, beside a neighbour: unpaced, then at --share 80%", when: timed, run: boto3Scan},
+		{name: "lab", about: "the demo at the TLS endpoint and in the lab: within 3 % in time, and the same throttles", when: timed, run: labAgrees},
 		{name: "aws-cli", about: "20 calls by AWS CLI v2, 4 at a time, on a small bucket: unpaced, then at --share 80%", run: cliScan},
 		{name: "hold", about: "boto3 and AWS CLI v2 held for 150 s: one attempt each, valid signatures", when: waiting, run: longHold},
 		{name: "moto", about: "S3, IAM, KMS, DynamoDB and others by boto3, signatures verified by moto behind the stand-in", run: motoSignatures},

@@ -1,0 +1,154 @@
+package scenario
+
+import (
+	"bytes"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+const minimal = `Comment.
+-- scenario.yaml --
+watch: ec2:DescribeInstances
+workloads: [{name: a, kind: bursts, times: 2, steps: [{calls: [ec2:DescribeInstances], count: 2}]}]
+pacing: [none, botorate 50%]
+`
+
+// TestMistakes: each is told with its line and, where there is a likely one, what is meant.
+func TestMistakes(t *testing.T) {
+	for _, tt := range []struct{ from, to, want, hint string }{
+		{"scenario.yaml", "scenario.yml", "f:1: there is no -- scenario.yaml --", "docs/lab.md describes the format; `botorate lab list` names examples"},
+		{"watch:", "wach:", `f:3: unknown key "wach"`, `did you mean "watch"?`},
+		{"watch: ec2:DescribeInstances\n", "", "f:3: there is no watch", "say whose bucket the report is to show, such as watch: ec2:DescribeSnapshotAttribute"},
+		{"kind: bursts", "kind: burst", `f:4: unknown kind "burst"`, `did you mean "bursts"?`},
+		{"kind: bursts", "sdk: legcy, kind: bursts", `f:4: unknown sdk "legcy"`, `did you mean "legacy"?`},
+		{"times: 2", "every: soon", `f:4: want a time such as 30s, got "soon"`, "write 90s, 5m or 1h30m"},
+		{"times: 2", "times: -2", `f:4: want a whole number, got "-2"`, ""},
+		{"ec2:DescribeInstances]", "DescribeInstances]", `f:4: want an action, such as ec2:DescribeInstances, got "DescribeInstances"`, ""},
+		{"botorate 50%", "botrate 50%", `f:5: unknown way of pacing "botrate"`, `did you mean "botorate"?`},
+		{"botorate 50%", "latency", `f:5: pacing "latency": want latency and a time, such as 250ms, or tuned`, ""},
+		{"[none,", "[none, [],", "f:5: want one value", ""},
+		{"pacing:", "assert: [a.time of nothing = 1]\npacing:", `f:5: no way of pacing is named "nothing"`, "known here: none, botorate 50%"},
+		{"pacing:", "assert: [b.time of none = 1]\npacing:", `f:5: no workload is named "b"`, `did you mean "a"?`},
+		{"pacing:", "assert: [a.tim of none = 1]\npacing:", `f:5: unknown metric "tim"`, `did you mean "time"?`},
+		{"pacing:", "assert: [a.time of none]\npacing:", `f:5: assertion "a.time of none": want two sides with <=, >=, <, > or = between them, such as scan.time of botorate 80% <= 1.05 * 931s`, ""},
+		{"pacing:", "limits: [{match: ec2, capacity: 5}]\npacing:", "f:5: want a capacity of at least 1 and a refill above 0", ""},
+		{"pacing:", "incidents: [{from: 2m, to: 1m, match: ec2, refuse: 10%}]\npacing:", "f:5: an incident ends after it began: want to later than from", ""},
+		{"workloads: [{", "workloads: [{name: a, kind: trace, trace: x}, {", `f:4: the archive has no file "x"`, "known here: scenario.yaml"},
+	} {
+		text := strings.Replace(minimal, tt.from, tt.to, 1)
+		_, err := Parse("f", []byte(text))
+		var at *ParseError
+		if !errors.As(err, &at) {
+			t.Errorf("%s for %s: %v, want a ParseError", tt.to, tt.from, err)
+			continue
+		}
+		if at.Error() != tt.want || at.Hint() != tt.hint {
+			t.Errorf("%s for %s:\ngot  %s\nhint %s\nwant %s\nhint %s", tt.to, tt.from, at, at.Hint(), tt.want, tt.hint)
+		}
+	}
+}
+
+func TestSet(t *testing.T) {
+	f, err := Parse("f", []byte(minimal), "seed=7", "workloads.a.times=3", "workloads.0.network={round-trip: 30ms}", "pacing=[none]")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if w := f.Workloads[0]; f.Seed != 7 || w.Times != 3 || w.Network.RoundTrip != 30*time.Millisecond || len(f.Ways) != 1 {
+		t.Errorf("got seed %d, %+v, %d ways", f.Seed, w, len(f.Ways))
+	}
+	for _, bad := range []string{"seed", "workloads.b.times=3", "seed=[", "seeed=1"} {
+		if _, err := Parse("f", []byte(minimal), bad); err == nil {
+			t.Errorf("--set %s is taken", bad)
+		}
+	}
+}
+
+// TestEndless: a run that can't end within its duration says which workload it is.
+func TestEndless(t *testing.T) {
+	f, err := Parse("f", []byte(minimal), "duration=3s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = Run(f, Options{})
+	var endless *EndlessError
+	if !errors.As(err, &endless) || endless.Workload != "a" || endless.Idle || endless.After != 3*time.Second {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestStopped(t *testing.T) {
+	f, err := Parse("f", []byte(minimal), "workloads.a.times=100000", "duration=1000h")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Run(f, Options{Progress: func(string, float64) bool { return false }}); !errors.Is(err, StoppedError{}) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestPage: it needs nothing from elsewhere, and no text of a scenario can become code.
+func TestPage(t *testing.T) {
+	f, err := Parse("f", []byte(minimal), `title="</script><script>alert(1)</script>"`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := Run(f, Options{Series: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var page bytes.Buffer
+	if err := WriteHTML(&page, []*Result{r}); err != nil {
+		t.Fatal(err)
+	}
+	text := page.String()
+	for _, bad := range []string{"<script>alert", "<link", " src=", "@import", "url("} {
+		if strings.Contains(text, bad) {
+			t.Errorf("the page has %s", bad)
+		}
+	}
+	for _, want := range []string{"uPlot", "Copyright (c) 2022 Leon Sorokin", `"limit":[20`, "botorate 50%"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the page has no %s", want)
+		}
+	}
+}
+
+// TestSeriesLaw: however a series is coarsened, nothing that was counted is lost.
+func TestSeriesLaw(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := newSeries()
+		n, at := rapid.IntRange(1, 200).Draw(t, "n"), time.Duration(0)
+		for range n {
+			at += time.Duration(rapid.Int64Range(0, int64(time.Minute)).Draw(t, "gap"))
+			s.at(at).ours++
+		}
+		sum := 0
+		for _, b := range s.bins {
+			sum += b.ours
+		}
+		if sum != n || len(s.bins) > maxSteps {
+			t.Fatalf("%d of %d in %d bins", sum, n, len(s.bins))
+		}
+	})
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add([]byte(minimal))
+	for _, name := range Names()[:3] {
+		data, err := Shipped(name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		file, err := Parse("f", data)
+		if (file == nil) == (err == nil) {
+			t.Errorf("%v and %v", file, err)
+		}
+	})
+}
