@@ -25,16 +25,12 @@ func TestAdaptive(t *testing.T) {
 		refused, waited := 0, 0
 		for i := range 20_000 {
 			time.Sleep(time.Duration(r.Int64N(100_000_000)))
-			want := time.Duration(0)
 			release, err := theirs.GetAttemptToken(context.Background())
-			if err != nil {
-				want = 1
-				waited++
-			}
-			if got := ours.acquire(time.Now()); (got > 0) != (want > 0) {
+			if got := ours.acquire(time.Now()); (got > 0) != (err != nil) {
 				t.Fatalf("attempt %d: ours waits %v, the SDK refuses a token: %v", i, got, err)
 			}
-			if want > 0 {
+			if err != nil {
+				waited++
 				continue
 			}
 			var outcome error
@@ -74,31 +70,38 @@ func TestStandard(t *testing.T) {
 			t.Errorf("retry %d: the longest of 3,000 delays is %v, the SDK's %v", n, ourMost, most)
 		}
 	}
-	cl := &client{sdk: &sdk{attempts: 1000, quota: true}, random: r, tokens: retryTokens}
+}
+
+// TestRetryQuota spends and gives back the tokens of both, step by step.
+func TestRetryQuota(t *testing.T) {
+	theirs := retry.NewStandard()
+	cl := &client{sdk: &sdk{attempts: 1000, quota: true}, random: sim.Rand(1, "quota"), tokens: retryTokens}
+	answered := func(release func(error) error, attempt int) {
+		t.Helper()
+		if err := release(nil); err != nil {
+			t.Fatal(err)
+		}
+		cl.succeeded(&call{attempt: attempt})
+	}
 	for i := range 400 {
-		var giveBack func(error) error
 		_, again := cl.retry(1, 0)
 		giveBack, err := theirs.GetRetryToken(context.Background(), errThrottled())
 		if again != (err == nil) {
 			t.Fatalf("retry %d: ours %v, the SDK %v", i, again, err)
 		}
-		if err == nil && i%3 == 0 { // the retry is answered
-			if err := giveBack(nil); err != nil {
-				t.Fatal(err)
-			}
-			cl.succeeded(&call{attempt: 2})
+		if err == nil && i%3 == 0 {
+			answered(giveBack, 2)
 		}
 		if i%7 == 0 { // another call is answered at once
-			if err := theirs.GetInitialToken()(nil); err != nil {
+			first, err := theirs.GetAttemptToken(context.Background())
+			if err != nil {
 				t.Fatal(err)
 			}
-			cl.succeeded(&call{attempt: 1})
+			answered(first, 1)
 		}
 	}
-	if _, again := cl.retry(1, 0); again {
-		if _, err := theirs.GetRetryToken(context.Background(), errThrottled()); err != nil {
-			t.Error("the quota lasts longer than the SDK's")
-		}
+	if cl.tokens >= retryTokens/2 {
+		t.Errorf("%d tokens are left: the test shows little", cl.tokens)
 	}
 }
 
@@ -145,4 +148,3 @@ func TestLegacy(t *testing.T) {
 		t.Error("a sixth attempt")
 	}
 }
-
