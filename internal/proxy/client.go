@@ -215,7 +215,7 @@ func isHostName(s string) bool {
 			return false
 		}
 	}
-	return s != "" && s[0] != '.' && len(s) <= 254
+	return s != "" && s[0] != '.' && len(s) <= 254 && !strings.Contains(s, "..")
 }
 
 func clip(s string) string { return s[:min(len(s), 80)] }
