@@ -29,10 +29,34 @@ func TestLimit(t *testing.T) {
 		{1500, 100, 0, 0.1, 10, 149.5},
 	}
 	for _, tt := range tests {
-		q := Quota{Capacity: tt.capacity, Refill: tt.refill, Step: tt.step}
+		q := Quota{Capacity: tt.capacity, Refill: tt.refill, Step: tt.step, Origin: Published}
 		got := q.Limit(tt.share)
+		if got.Capacity != q.Capacity || got.Refill != q.Refill || got.Unknown {
+			t.Errorf("%+v: the whole quota is said as %+v", q, got)
+		}
 		if math.Abs(got.Rate-tt.rate) > 1e-9 || math.Abs(got.Burst-tt.burst) > 1e-9 || got.Floor != 0 {
 			t.Errorf("%g/%g in steps of %v at %g: %+v, want rate %g, burst %g", tt.capacity, tt.refill, tt.step, tt.share, got, tt.rate, tt.burst)
+		}
+	}
+}
+
+// TestUnknown: only what is guessed is there to be found out, and not what the user said.
+func TestUnknown(t *testing.T) {
+	rules, err := ParseLimits(map[string]string{"rds:Describe*": "5/s"}, "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rules = append(rules, Rule{Match: Match{"rds", "CreateDBSnapshot"}, Quota: &Size{10, 5}})
+	p, err := NewPolicy(Settings{Rules: rules})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]bool{
+		"ec2:DescribeSnapshots": false, "rds:StopDBInstance": true, "rds:Describe*": false, "rds:CreateDBSnapshot": false,
+	} {
+		l := p.Limit(botorate.BucketID{Quota: name, Scope: "1/eu-west-1"})
+		if l.Unknown != want {
+			t.Errorf("%s: %+v", name, l)
 		}
 	}
 }

@@ -59,9 +59,14 @@ const jitter = 50 * time.Millisecond
 // A small allowance for the network's jitter goes off too. The burst is never below 1, so for quotas as small as that no
 // headroom in depth can be promised.
 //
+// The whole quota is said too, and of a guess that the real one is unknown: then the numbers are where to begin.
+//
 // An EC2 read, 100 tokens refilled at 20/s, at a share of 80 % is a rate of 16/s and a burst of 80 - 20 - 0.8 = 59.2.
 func (q Quota) Limit(share float64) botorate.Limit {
 	rate := q.Refill * share
 	burst := q.Capacity*share - q.Refill*q.Step.Seconds() - rate*jitter.Seconds()
-	return botorate.Limit{Rate: rate, Burst: max(1, burst)}
+	return botorate.Limit{
+		Rate: rate, Burst: max(1, burst),
+		Refill: q.Refill, Capacity: q.Capacity, Unknown: q.Origin == Default,
+	}
 }

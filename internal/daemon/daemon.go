@@ -68,7 +68,7 @@ func Start(now time.Time, s Settings) (*Daemon, error) {
 		return nil, fmt.Errorf("listen for clients: %w", err)
 	}
 	d := &Daemon{
-		Governor:  botorate.New(botorate.Options{Limit: s.Policy.Limit, Learnt: s.Learnt}),
+		Governor:  botorate.New(botorate.Options{Limit: s.Policy.Limit, Learnt: s.Learnt, Partition: quota.Partition}),
 		Policy:    s.Policy,
 		Authority: authority,
 		Report:    new(report.Collector),

@@ -72,7 +72,7 @@ func startGateway(ctx context.Context, e *lab.Endpoint, share float64) (*gateway
 	}
 	password := rand.Text()
 	server := &proxy.Server{
-		Governor:  botorate.New(botorate.Options{Limit: policy.Limit}),
+		Governor:  botorate.New(botorate.Options{Limit: policy.Limit, Partition: quota.Partition}),
 		Policy:    policy,
 		Authority: authority,
 		Tenants:   map[string]string{tenant: password},
