@@ -137,6 +137,11 @@ func TestParameters(t *testing.T) {
 			return err
 		}, []string{"s3:object writes 123456789012/eu-west-1/photos 1"}},
 		{func(ctx context.Context) error {
+			_, err := s3.NewFromConfig(cfg, func(o *s3.Options) { o.DisableS3ExpressSessionAuth = aws.Bool(true) }).
+				GetObject(ctx, &s3.GetObjectInput{Bucket: aws.String("photos--euw1-az1--x-s3"), Key: aws.String("a")})
+			return err
+		}, []string{"s3express:GetObject 123456789012/eu-west-1 1"}},
+		{func(ctx context.Context) error {
 			_, err := objects.ListBuckets(ctx, nil)
 			return err
 		}, []string{"s3:ListBuckets 123456789012/eu-west-1 1"}},
