@@ -182,8 +182,8 @@ func (tab *table) rates() {
 		tab.add(fmt.Sprintf("rate kept at 10,000/s, callers: %d, %%", callers), "%.1f", false,
 			byPeer(paced(), *rounds, func(p peer) float64 { return 100 * kept(p.make(10_000, 1), 10_000, callers, while) }))
 	}
-	tab.add("rate kept at 1,000/s, 100 callers, 8 goroutines spinning, %", "%.1f", false,
-		byPeer(paced(), *rounds, func(p peer) float64 { return 100 * starved(p.make(1000, 1), 1000, 100, while) }))
+	tab.add("rate kept at 1,000/s, callers: 1,000, 8 goroutines spinning, %", "%.1f", false,
+		byPeer(paced(), *rounds, func(p peer) float64 { return 100 * starved(p.make(1000, 1), 1000, 1000, 2*while) }))
 	const n, perSecond = 100_000, 20_000.0
 	seconds, over := map[string][]float64{}, map[string][]float64{}
 	for range *rounds {
