@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"html"
+	"net/http"
 	"strings"
 	"time"
 
@@ -64,26 +65,36 @@ func isThrottle(r *Request, status int, code string) bool {
 	case "Throttled", "ThrottledClientException", "TooManyRequests", "TooManyRequestException", "TooManyRequestsError",
 		"RateLimitExceededException", "CallRateLimitExceededException", "ThrottledRequestException", "EKSRequestThrottledException",
 		"LambdaThrottledException", "KMSThrottling", "KMSThrottlingException", "KMSThrottlingFault", "KmsThrottlingException",
-		"KmsThrottled", "DependencyThrottle", "RequestLimitExceededException", "DependentServiceRequestThrottlingFault":
+		"KmsThrottled", "DependencyThrottle", "RateLimitError", "RequestLimitExceededException", "DependentServiceRequestThrottlingFault":
 		return true
 	case "LimitExceededException": // elsewhere a quota of things, not a rate
-		return status == 429 || r.Service == "kinesis" || r.Service == "dynamodb"
+		switch r.Service {
+		case "kinesis", "dynamodb":
+			return true
+		case "amplify", "codeconnections", "codestar-connections", "connect", "dlm":
+			return false
+		}
+		return status == 429
+	case "ModelNotReadyException": // elsewhere the model is on its way, and no rate
+		return r.API == "inferencerouter-runtime.sagemaker"
 	case "SlowDownException": // there it paces the polling for a device code
 		return r.Service != "sso-oauth"
 	}
 	return false
 }
 
-// isRefusal reports whether a code only looks like a throttle's, whatever the status.
+// isRefusal reports whether a code that is no throttle's tells of something else than a rate, whatever the status: of a number of
+// things that is used up, of a conflict, of an untimely call.
 func isRefusal(code string) bool {
 	switch code {
-	case "SlowDownException", "CapacityDecreaseRequestLimitExceeded", "TooManyCookiesInOriginRequestPolicy",
-		"TooManyDistributionsAssociatedToOriginRequestPolicy", "TooManyEntriesInBatchRequest", "TooManyEntriesInBatchRequestException",
-		"TooManyHeadersInOriginRequestPolicy", "TooManyOriginRequestPolicies", "TooManyQueryStringsInOriginRequestPolicy",
-		"TooManyRequestedAttributes":
+	case "SlowDownException", "CapacityDecreaseRequestLimitExceeded", "VolumeModificationRateExceededException",
+		"ConcurrentModificationException", "ModelNotReadyException", "ServiceUnavailableException":
 		return true
 	}
-	return false
+	if strings.Contains(code, "Rate") || strings.Contains(code, "Request") {
+		return false
+	}
+	return strings.HasPrefix(code, "TooMany") || strings.Contains(code, "LimitExceeded") || strings.Contains(code, "QuotaExceeded")
 }
 
 // An errorText is what an error response says: its codes, most telling first, and its message.
@@ -200,13 +211,22 @@ func element(xml []byte, name string) string {
 // maxRetryAfter bounds what a service can ask for.
 const maxRetryAfter = 5 * time.Minute
 
-// retryAfter returns the wait that a response asks for: x-amz-retry-after in milliseconds, else Retry-After in seconds;
-// its form as a date is ignored.
+// retryAfter returns the wait that a response asks for: x-amz-retry-after in milliseconds, else Retry-After in seconds or as
+// a date, which counts from the response's own.
 func retryAfter(head *relay.Head) time.Duration {
 	if ms := digits(head.Get("x-amz-retry-after")); ms >= 0 {
 		return min(time.Duration(ms)*time.Millisecond, maxRetryAfter)
 	}
-	return min(time.Duration(max(digits(head.Get("Retry-After")), 0))*time.Second, maxRetryAfter)
+	value := head.Get("Retry-After")
+	if s := digits(value); s >= 0 {
+		return min(time.Duration(s)*time.Second, maxRetryAfter)
+	}
+	then, err := http.ParseTime(string(value))
+	now, err2 := http.ParseTime(string(head.Get("Date")))
+	if err != nil || err2 != nil {
+		return 0
+	}
+	return min(max(then.Sub(now), 0), maxRetryAfter)
 }
 
 // namedAccount returns the account in a text such as EC2's since 2025: "Request limit exceeded. Account 123456789012 has

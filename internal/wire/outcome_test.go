@@ -75,6 +75,12 @@ func TestJudge(t *testing.T) {
 		{"api gateway", "apigateway", "429 Too Many Requests", "x-amzn-ErrorType: LimitExceededException\n", "", Outcome{Verdict: Throttle, Code: "LimitExceededException"}},
 		{"device code", "sso-oauth", "400 Bad Request", "x-amzn-ErrorType: SlowDownException\n", "", Outcome{Code: "SlowDownException"}},
 		{"only looks like it", "sqs", "400 Bad Request", "", `{"__type":"TooManyEntriesInBatchRequest"}`, Outcome{Code: "TooManyEntriesInBatchRequest"}},
+		{"retry-after as a date", "x", "429 X", "Date: Wed, 21 Oct 2026 07:27:50 GMT\nRetry-After: Wed, 21 Oct 2026 07:28:00 GMT\n", "", Outcome{Verdict: Throttle, RetryAfter: 10 * time.Second}},
+		{"retry-after, a date that is past", "x", "429 X", "Date: Wed, 21 Oct 2026 07:28:10 GMT\nRetry-After: Wed, 21 Oct 2026 07:28:00 GMT\n", "", Outcome{Verdict: Throttle}},
+		{"retry-after, a date of next year", "x", "429 X", "Date: Wed, 21 Oct 2026 07:28:10 GMT\nRetry-After: Thu, 21 Oct 2027 07:28:00 GMT\n", "", Outcome{Verdict: Throttle, RetryAfter: 5 * time.Minute}},
+		{"a quota of things at 429", "groundstation", "429 X", "x-amzn-ErrorType: ResourceLimitExceededException\n", "{}", Outcome{Code: "ResourceLimitExceededException"}},
+		{"amplify", "amplify", "429 X", "x-amzn-ErrorType: LimitExceededException\n", "{}", Outcome{Code: "LimitExceededException"}},
+		{"an unknown rate", "x", "429 X", "x-amzn-ErrorType: PotRateLimitExceeded\n", "{}", Outcome{Verdict: Throttle, Code: "PotRateLimitExceeded"}},
 		{"retry-after in excess", "x", "429 X", "x-amz-retry-after: 999999999\n", "", Outcome{Verdict: Throttle, RetryAfter: 5 * time.Minute}},
 		{"retry-after nonsense", "x", "429 X", "x-amz-retry-after: -1\nRetry-After: 3\n", "", Outcome{Verdict: Throttle, RetryAfter: 3 * time.Second}},
 	} {

@@ -43,7 +43,7 @@ func run(ctx context.Context, generate bool, stdout io.Writer) error {
 		return writeTable(ctx, py)
 	}
 	var errs []error
-	for _, check := range []func(context.Context, *python, io.Writer) error{checkTable, checkRequests} {
+	for _, check := range []func(context.Context, *python, io.Writer) error{checkTable, checkErrors, checkRequests} {
 		began := time.Now()
 		if err := check(ctx, py, stdout); err != nil {
 			errs = append(errs, err)

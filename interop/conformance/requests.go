@@ -20,7 +20,7 @@ import (
 	"github.com/botorate/botorate/internal/wire"
 )
 
-// A request is a line of requests.py: what botocore made, and what it is.
+// A request is a line of record.py: what botocore made, and what it is.
 type request struct {
 	Service, Operation string // botocore's names
 	Variant            string
@@ -58,7 +58,7 @@ func checkRequests(ctx context.Context, py *python, stdout io.Writer) error {
 	errs := make([]error, runtime.GOMAXPROCS(0))
 	var all sync.WaitGroup
 	for i := range errs {
-		all.Go(func() { errs[i] = py.lines(ctx, nil, s.take, "requests.py", strconv.Itoa(i), strconv.Itoa(len(errs))) })
+		all.Go(func() { errs[i] = py.lines(ctx, nil, s.take, "record.py", strconv.Itoa(i), strconv.Itoa(len(errs))) })
 	}
 	all.Wait()
 	printTallies(stdout, s.tallies)

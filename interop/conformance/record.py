@@ -1,6 +1,6 @@
 """Prints, one JSON object a line, the requests that botocore makes for every operation of every service.
 
-    python requests.py PART OF     # the PART-th of OF equal parts of the services, counted from 0
+    python record.py PART OF     # the PART-th of OF equal parts of the services, counted from 0
 
 botocore serialises, finds the endpoint and signs; its hook before-send takes the finished request, and nothing is sent.
 """
