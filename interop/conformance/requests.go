@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -46,15 +47,16 @@ type score struct {
 	twins   twinList
 	tallies map[string]*tally // by variant
 	misses  []miss
+	sheds   map[[2]string]shedCase // by service and protocol
 }
 
-// checkRequests identifies every request that botocore makes.
+// checkRequests identifies every request that botocore makes, and has botocore read a refusal of one of each service and protocol.
 func checkRequests(ctx context.Context, py *python, stdout io.Writer) error {
 	twins, err := readTwins(filepath.Join(dir, "twins.txt"))
 	if err != nil {
 		return err
 	}
-	s := &score{twins: twins, tallies: map[string]*tally{}}
+	s := &score{twins: twins, tallies: map[string]*tally{}, sheds: map[[2]string]shedCase{}}
 	errs := make([]error, runtime.GOMAXPROCS(0))
 	var all sync.WaitGroup
 	for i := range errs {
@@ -62,7 +64,8 @@ func checkRequests(ctx context.Context, py *python, stdout io.Writer) error {
 	}
 	all.Wait()
 	printTallies(stdout, s.tallies)
-	return errors.Join(append(errs, missed(stdout, s.misses), twins.unused())...)
+	errs = append(errs, missed(stdout, s.misses), twins.unused())
+	return errors.Join(append(errs, checkSheds(ctx, py, slices.Collect(maps.Values(s.sheds)), stdout))...)
 }
 
 // take checks the request of a line.
@@ -71,20 +74,26 @@ func (s *score) take(line []byte) error {
 	if err := json.Unmarshal(line, &q); err != nil {
 		return err
 	}
-	var m *miss
+	var (
+		m *miss
+		r wire.Request
+	)
 	switch {
 	case q.Skipped:
 	case q.Error != "":
 		m = &miss{q.Service, q.Operation, q.Variant, q.Error, "a request", ""}
 	default:
 		var err error
-		if m, err = q.check(); err != nil {
+		if m, err = q.check(&r); err != nil {
 			return err
 		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.count(&q, m)
+	if key := [2]string{q.Service, q.Protocol}; m == nil && strings.HasSuffix(q.Variant, "required") && r.Method != "HEAD" && s.sheds[key].Shed == nil {
+		s.sheds[key] = newShedCase(&q, &r)
+	}
 	return nil
 }
 
@@ -110,8 +119,8 @@ func (s *score) count(q *request, m *miss) {
 	}
 }
 
-// check identifies the request and compares; it returns nil if all is right.
-func (q *request) check() (*miss, error) {
+// check identifies the request into r and compares; it returns nil if all is right.
+func (q *request) check(r *wire.Request) (*miss, error) {
 	var head relay.Head
 	if err := head.ParseRequest(q.Head); err != nil {
 		return nil, fmt.Errorf("%s %s %s: %w in %q", q.Service, q.Operation, q.Variant, err, q.Head)
@@ -120,7 +129,7 @@ func (q *request) check() (*miss, error) {
 	if wire.NeedsBody(&head) {
 		body = q.Body
 	}
-	r := wire.Identify(&head, q.Host, body)
+	*r = wire.Identify(&head, q.Host, body)
 	want := q.IAM + ":" + q.Operation
 	line, _, _ := strings.Cut(string(q.Head), "\r\n")
 	m := &miss{q.Service, q.Operation, q.Variant, r.Action(), want, q.Host + " " + line}
