@@ -192,6 +192,7 @@ func (x *session) identify() {
 		}
 	}
 	x.asked = x.ids.Identify(&x.req, x.to.host, body)
+	x.s.accounts.Correct(&x.asked)
 	r := &x.asked
 	var interim bool
 	x.until, interim = holdBound(r, x.req.Expect100, x.s.Hold, x.arrived)

@@ -24,6 +24,7 @@ import (
 	"github.com/botorate/botorate/internal/ca"
 	"github.com/botorate/botorate/internal/relay"
 	"github.com/botorate/botorate/internal/report"
+	"github.com/botorate/botorate/internal/wire"
 	"github.com/botorate/botorate/quota"
 )
 
@@ -63,6 +64,7 @@ type Server struct {
 	sessions tls.ClientSessionCache
 	greeter  *tls.Config
 	calls    calls
+	accounts wire.Accounts
 	own      ownAddresses
 	hinted   atomic.Bool
 }

@@ -33,6 +33,13 @@ func (x *session) settle(up *upstream) (done, again bool) {
 	// Head and body, as far as they are there, leave in one piece.
 	n, err := body.Scan(up.in.Buffered()[len(x.resp.Raw):])
 	n += len(x.resp.Raw)
+	if wire.TellsAccount(&x.asked) {
+		text := up.in.Buffered()[len(x.resp.Raw):n]
+		if x.resp.Chunked {
+			text, _ = relay.Dechunk(text)
+		}
+		x.s.accounts.Learn(&x.asked, wire.AccountIn(&x.asked, &x.resp, text))
+	}
 	if werr := x.write(up.in.Buffered()[:n]); werr != nil {
 		err = werr
 	}
@@ -52,6 +59,7 @@ func (x *session) settleError(up *upstream, body *relay.Body) (done, again bool)
 	}
 	out := wire.Judge(&x.asked, &x.resp, text)
 	x.rec.Code = out.Code
+	x.s.accounts.Learn(&x.asked, out.Account)
 	if out.Verdict == wire.Answered {
 		x.s.gov.Report(x.pass, botorate.Outcome{Kind: botorate.OK})
 	} else {
