@@ -1,6 +1,7 @@
 """Answers botocore's calls with the refusals read from standard input, one JSON object a line, and prints what each retry mode made of it."""
 
 import base64
+import copy
 import json
 import sys
 
@@ -21,6 +22,10 @@ class Refusing(record.Source):
     def __init__(self):
         super().__init__(None)
         self.waits = []
+        load = self.loader.load_data
+        # Each client gets its own copy: making one for Organizations changes the rule for 429 of all that follow in a session
+        # (translate.build_retry_config merges into the shared definitions, botocore 1.44.5).
+        self.loader.load_data = lambda name: copy.deepcopy(load(name)) if name == "_retry" else load(name)
         botocore.endpoint.time.sleep = self.waits.append
 
     def answer(self, raw):
