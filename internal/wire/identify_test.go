@@ -147,6 +147,8 @@ func TestIdentifyAction(t *testing.T) {
 		// S3: path style, virtual hosts, sub-resources, copies, parts, its other hosts.
 		{signed("GET /", "s3", ""), "s3.amazonaws.com", "", "s3:ListBuckets", RESTXML, ""},
 		{signed("GET /", "s3express", ""), "s3express-control.us-east-1.amazonaws.com", "", "s3express:ListDirectoryBuckets", RESTXML, ""},
+		{signed("GET /", "s3express", ""), "bucket.vpce-0a1b-2c.s3.us-east-1.vpce.amazonaws.com", "", "s3express:ListDirectoryBuckets", RESTXML, ""},
+		{signed("POST /WriteGetObjectResponse?uploads", "s3", ""), "b.s3.amazonaws.com", "", "s3:CreateMultipartUpload", RESTXML, ""},
 		{signed("GET /b?list-type=2&prefix=&delimiter=%2F", "s3", ""), "s3.us-east-1.amazonaws.com", "", "s3:ListObjectsV2", RESTXML, ""},
 		{signed("GET /?list-type=2", "s3", ""), "b.s3.us-east-1.amazonaws.com", "", "s3:ListObjectsV2", RESTXML, ""},
 		{signed("GET /?list%2Dtype=2", "s3", ""), "b.s3.us-east-1.amazonaws.com", "", "s3:ListObjectsV2", RESTXML, ""},
@@ -218,6 +220,7 @@ func TestIdentifyScope(t *testing.T) {
 			Service: "s3", Account: "609629065308", Region: "us-gov-west-1", Partition: "aws-us-gov",
 		}},
 		{"china, unsigned", "GET / HTTP/1.1\n", "s3.cn-north-1.amazonaws.com.cn", Request{Service: "s3", Account: "anonymous", Region: "cn-north-1", Partition: "aws-cn"}},
+		{"china under a domain of several partitions", "GET / HTTP/1.1\n", "s3.dualstack.cn-north-1.api.aws", Request{Service: "s3", Account: "anonymous", Region: "cn-north-1", Partition: "aws-cn"}},
 		{"not a credential", "GET / HTTP/1.1\nAuthorization: AWS4-HMAC-SHA256 Credential=KEY\n", "s3.amazonaws.com", Request{Service: "s3", Account: "anonymous", Region: "us-east-1", Partition: "aws"}},
 		{"nothing known", "GET / HTTP/1.1\n", "127.0.0.1:8443", Request{Account: "anonymous", Region: "us-east-1", Partition: "aws"}},
 	} {
@@ -490,5 +493,23 @@ func TestIdentifyAllocs(t *testing.T) {
 		if n := testing.AllocsPerRun(100, func() { d.Identify(head, tt.host, body) }); n != 0 {
 			t.Errorf("%s: %v allocations, want none", tt.name, n)
 		}
+	}
+}
+
+// The operations of the table cost nothing, in whatever order they come.
+func TestIdentifyAllocsInTurn(t *testing.T) {
+	var d Identifier
+	ec2, ssm := parseHead(t, boto3EC2), parseHead(t, goJSON)
+	forms := [][]byte{[]byte("Action=DescribeSnapshots&Version=2016-11-15"), []byte("Action=DescribeSnapshotAttribute&Version=2016-11-15")}
+	n := testing.AllocsPerRun(100, func() {
+		for _, form := range forms {
+			d.Identify(ec2, "ec2.eu-west-1.amazonaws.com", form)
+		}
+	})
+	if n != 0 {
+		t.Errorf("%v allocations for two operations in turn, want none", n)
+	}
+	if got := d.Identify(ssm, "ssm.us-east-1.amazonaws.com", nil).Action(); got != "ssm:DescribeParameters" {
+		t.Errorf("then got %s", got)
 	}
 }
