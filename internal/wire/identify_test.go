@@ -509,7 +509,7 @@ func TestIdentifyAllocsInTurn(t *testing.T) {
 	if n != 0 {
 		t.Errorf("%v allocations for two operations in turn, want none", n)
 	}
-	if got := d.Identify(ssm, "ssm.us-east-1.amazonaws.com", nil).Action(); got != "ssm:DescribeParameters" {
-		t.Errorf("then got %s", got)
+	if got := d.Identify(ssm, "ssm.us-east-1.amazonaws.com", nil); got.Action() != "ssm:DescribeParameters" {
+		t.Errorf("then got %s", got.Action())
 	}
 }
