@@ -306,3 +306,36 @@ func TestHeldMemory(t *testing.T) {
 		t.Errorf("that is more than %d MB", most>>20)
 	}
 }
+
+// TestManyConnections lets 5,000 clients send at once, twice, and says what that takes at most. Each must get its answer, for
+// not more than 100 KB, both of its connections included.
+func TestManyConnections(t *testing.T) {
+	const clients, most = 5000, 100 << 10
+	aws := start(t, "aws", settings{})
+	p := start(t, "botorate", settings{AWS: aws.Addr, RootPEM: aws.RootPEM})
+	w := way{"botorate", p, aws}
+	idle := p.usage(t, "usage").RSS
+	conns := make([]*tls.Conn, clients)
+	for i := range conns {
+		conns[i] = w.open(t)
+	}
+	for range 2 {
+		var wait sync.WaitGroup
+		begin := time.Now()
+		for _, c := range conns {
+			wait.Go(func() {
+				if err := roundTrip(c, make([]byte, 4<<10)); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wait.Wait()
+		t.Logf("%d clients answered within %.2f s", clients, time.Since(begin).Seconds())
+	}
+	peak := p.usage(t, "usage").Peak
+	each := (peak - idle) / clients
+	t.Logf("%d MB at most, %.1f KB for each", peak>>20, float64(each)/1024)
+	if each > most {
+		t.Errorf("that is more than %d KB", most>>10)
+	}
+}

@@ -33,7 +33,8 @@ type attempt struct {
 	since time.Time // when the call began
 	until time.Time // the latest instant at which leaving is of use
 	pass  botorate.Pass
-	rec   report.Attempt
+	draws []botorate.Draw
+	ending
 
 	resp       relay.Head
 	refusal    []byte        // a throttle that was absorbed, to be passed on if nothing better comes
@@ -48,6 +49,29 @@ type attempt struct {
 	left       bool // the client took no interim answer
 	pumpFailed bool // the upstream took no more of the body
 	observed   bool // the attempt's end was told
+}
+
+// An ending is how an attempt ends, as far as that is known by now. What an attempt holds is held 10,000 times: the rest of the
+// report is put together at the end.
+type ending struct {
+	result   report.Result
+	sent     bool // see report.Attempt
+	absorbed int
+	status   int
+	code     string
+}
+
+// report is what is told of the attempt.
+func (x *session) report() report.Attempt {
+	r := &x.asked
+	return report.Attempt{
+		Ended: time.Now(), Tenant: x.tenant, Client: r.UserAgent, Account: r.Account, Region: r.Region, Action: r.Action(), Draws: x.draws,
+		Call: r.Invocation.String(), Held: x.hold.held, Absorbed: x.absorbed, Result: x.result, Sent: x.sent, Status: x.status, Code: x.code,
+		Asked: report.Asked{
+			Service: r.Service, Operation: r.Operation, API: r.API, Method: r.Method,
+			Unfiltered: r.Unfiltered, Resources: r.Resources, Number: r.Attempt, Arrived: x.arrived,
+		},
+	}
 }
 
 // receive reads and identifies the next attempt, and reports whether there is one.
@@ -207,17 +231,10 @@ func (x *session) identify() {
 			x.since = began
 		}
 	}
-	x.rec = report.Attempt{
-		Tenant: x.tenant, Client: r.UserAgent, Account: r.Account, Region: r.Region, Action: r.Action(), Call: r.Invocation.String(),
-		Draws: x.s.Policy.Draws(quota.Call{
-			Service: r.Service, Operation: r.Operation, API: r.API, Account: r.Account, Region: r.Region,
-			Unfiltered: r.Unfiltered, Resources: r.Resources, Resource: r.Resource, Method: r.Method,
-		}),
-		Asked: report.Asked{
-			Service: r.Service, Operation: r.Operation, API: r.API, Method: r.Method,
-			Unfiltered: r.Unfiltered, Resources: r.Resources, Number: r.Attempt, Arrived: x.arrived,
-		},
-	}
+	x.draws = x.s.Policy.Draws(quota.Call{
+		Service: r.Service, Operation: r.Operation, API: r.API, Account: r.Account, Region: r.Region,
+		Unfiltered: r.Unfiltered, Resources: r.Resources, Resource: r.Resource, Method: r.Method,
+	})
 }
 
 // rest gives up what an attempt does not need while it is held.
@@ -232,14 +249,13 @@ func (x *session) observe() {
 		return
 	}
 	x.observed = true
-	x.rec.Ended, x.rec.Held = time.Now(), x.hold.held
-	switch x.rec.Result {
+	switch x.result {
 	case report.Throttled, report.Shed, report.Failed:
 		x.s.calls.remember(x.asked.Invocation, x.since)
 	case report.Answered, report.Gone:
 	}
 	if x.s.Observe != nil {
-		x.s.Observe(x.rec)
+		x.s.Observe(x.report())
 	}
 }
 
@@ -261,7 +277,7 @@ func (x *session) run(ctx context.Context) (again bool) {
 
 func (x *session) wait() (err error) {
 	x.pass, err = x.s.gov.Wait(&x.hold, botorate.Attempt{
-		Draws: x.rec.Draws, Tenant: x.tenant, Since: x.since, Deadline: x.until,
+		Draws: x.draws, Tenant: x.tenant, Since: x.since, Deadline: x.until,
 	})
 	return err
 }
@@ -283,34 +299,34 @@ func (x *session) notLeft(err error) (again bool) {
 
 // backoff is the least time before an absorbed throttle is sent again, should the governor know no better.
 func (x *session) backoff() time.Duration {
-	return max(x.retryAfter, min(100*time.Millisecond<<min(x.rec.Absorbed-1, 10), 5*time.Second))
+	return max(x.retryAfter, min(100*time.Millisecond<<min(x.absorbed-1, 10), 5*time.Second))
 }
 
 // gone ends an attempt whose client left, or that we have to leave.
 func (x *session) gone() bool {
-	x.rec.Result, x.rec.Status, x.rec.Code = report.Gone, 0, ""
+	x.result, x.status, x.code = report.Gone, 0, ""
 	return false
 }
 
 // tooLate answers an attempt that can't leave in time: with AWS's own throttle if there was one, else with ours.
 func (x *session) tooLate(wait time.Duration) (again bool) {
 	if x.refusal != nil {
-		x.rec.Absorbed--
-		x.rec.Result = report.Throttled
+		x.absorbed--
+		x.result = report.Throttled
 		x.answer(x.refusal)
 		return x.afterAnswer() && !x.resp.Close
 	}
 	shed := wire.Shed(&x.asked, wait)
-	x.rec.Result = report.Shed
-	x.rec.Status, x.rec.Code = statusOf(shed), ""
+	x.result = report.Shed
+	x.status, x.code = statusOf(shed), ""
 	x.answer(shed)
 	return x.afterAnswer()
 }
 
 // fail answers an attempt with a failure of ours.
 func (x *session) fail(status int, code, text string) (again bool) {
-	x.rec.Result, x.rec.Status, x.rec.Code = report.Failed, status, code
-	x.s.log.Debug("attempt failed", slog.String("action", x.rec.Action), slog.String("code", code))
+	x.result, x.status, x.code = report.Failed, status, code
+	x.s.log.Debug("attempt failed", slog.String("action", x.asked.Action()), slog.String("code", code))
 	x.answer(wire.Refuse(&x.asked, status, code, text))
 	return x.afterAnswer()
 }

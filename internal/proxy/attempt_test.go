@@ -249,7 +249,7 @@ func TestHangUpWhileHeld(t *testing.T) {
 			}
 			w.mu.Unlock()
 			c.NetConn().Close()
-			if a := w.ended(1)[0]; a.Result != report.Gone || a.Held == 0 {
+			if a := w.ended(1)[0]; a.Result != report.Gone || a.Held == 0 || a.Sent {
 				t.Errorf("told of %+v", a)
 			}
 			if w.holding != 0 {
@@ -340,7 +340,7 @@ func TestHangUpBeforeTheAnswer(t *testing.T) {
 	case <-time.After(10 * time.Second):
 		t.Fatal("the upstream connection was left open")
 	}
-	if a := w.ended(1)[0]; a.Result != report.Gone {
+	if a := w.ended(1)[0]; a.Result != report.Gone || !a.Sent {
 		t.Errorf("told of %+v", a)
 	}
 	if _, returned, outcomes := w.gov.seen(); returned != 0 || !cmp.Equal(outcomes, []botorate.Outcome{{Kind: botorate.Failed}}) {

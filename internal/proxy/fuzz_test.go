@@ -118,8 +118,8 @@ func FuzzExchange(f *testing.F) {
 				return
 			}
 			x.identify()
-			if len(x.msg) < x.head || x.rec.Action == "" || len(x.rec.Draws) == 0 || x.until.Before(x.arrived) {
-				t.Errorf("identified %+v, until %v after %v", x.rec, x.until, x.arrived)
+			if len(x.msg) < x.head || x.asked.Action() == "" || len(x.draws) == 0 || x.until.Before(x.arrived) {
+				t.Errorf("identified %+v, until %v after %v", x.report(), x.until, x.arrived)
 			}
 		}
 	})

@@ -35,6 +35,7 @@ func (x *session) send(ctx context.Context) (done, again bool) {
 		if ctx.Err() != nil { // abort may have come before it could see up
 			up.close()
 		}
+		x.sent = true
 		err = x.ask(up)
 		if err == nil {
 			return x.settle(up)

@@ -19,7 +19,7 @@ const (
 
 // settle tells the governor what the answer, whose head is read, means, and passes it on, unless it is absorbed.
 func (x *session) settle(up *upstream) (done, again bool) {
-	x.rec.Status, x.rec.Code, x.rec.Result = x.resp.Status, "", report.Answered
+	x.status, x.code, x.result = x.resp.Status, "", report.Answered
 	if x.resp.Status == 101 {
 		x.s.gov.Report(x.pass, botorate.Outcome{Kind: botorate.OK})
 		x.upgrade(up)
@@ -58,7 +58,7 @@ func (x *session) settleError(up *upstream, body *relay.Body) (done, again bool)
 		text, _ = relay.Dechunk(text) // it was scanned before
 	}
 	out := wire.Judge(&x.asked, &x.resp, text)
-	x.rec.Code = out.Code
+	x.code = out.Code
 	x.s.accounts.Learn(&x.asked, out.Account)
 	if out.Verdict == wire.Answered {
 		x.s.gov.Report(x.pass, botorate.Outcome{Kind: botorate.OK})
@@ -67,14 +67,14 @@ func (x *session) settleError(up *upstream, body *relay.Body) (done, again bool)
 			Kind: botorate.Throttled, RetryAfter: out.RetryAfter, Incident: out.Verdict == wire.Incident,
 		})
 		if body.Done() && x.absorb(up, out.RetryAfter) {
-			x.refusal = answer
+			x.refusal, x.sent = answer, false
 			return false, false
 		}
 		if x.clientLeft() || x.pump == nil && x.pumpErr != nil {
 			x.drop(up)
 			return true, x.gone()
 		}
-		x.rec.Result = report.Throttled
+		x.result = report.Throttled
 	}
 	if err := x.write(answer); err != nil {
 		readErr = err
@@ -116,15 +116,15 @@ func (x *session) readErrorBody(up *upstream, body *relay.Body, answer []byte) (
 // the upstream up.
 func (x *session) absorb(up *upstream, retryAfter time.Duration) bool {
 	x.retryAfter = retryAfter
-	x.rec.Absorbed++
+	x.absorbed++
 	if x.last.Load() || !time.Now().Add(x.backoff()).Before(x.until) {
-		x.rec.Absorbed--
+		x.absorbed--
 		return false
 	}
 	x.stopPump(up)
 	x.watch.end()
 	if x.lost || x.pumpErr != nil || x.clientLeft() {
-		x.rec.Absorbed--
+		x.absorbed--
 		return false
 	}
 	x.release(up)
@@ -143,7 +143,7 @@ func (x *session) finish(up *upstream, body *relay.Body, err error) (again bool)
 	if err != nil {
 		var client *clientError
 		if !errors.As(err, &client) && !x.clientLeft() {
-			x.rec.Result = report.Failed
+			x.result = report.Failed
 		}
 		x.drop(up)
 		x.breakOff()

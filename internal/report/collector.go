@@ -45,10 +45,10 @@ type host struct {
 
 // A tally counts the attempts of one action.
 type tally struct {
-	answered, throttled, shed, failed, gone, absorbed, held uint64
-	waited, longest                                         time.Duration
-	unnamed                                                 uint64 // refused attempts whose client does not name its calls
-	endsRefused                                             bool   // the last attempt without a name was one of them
+	answered, throttled, shed, failed, gone, goneSent, absorbed, held uint64
+	waited, longest                                                   time.Duration
+	unnamed                                                           uint64 // refused attempts whose client does not name its calls
+	endsRefused                                                       bool   // the last attempt without a name was one of them
 }
 
 func (t *tally) attempts() uint64 { return t.answered + t.throttled + t.shed + t.failed + t.gone }
@@ -65,6 +65,9 @@ func (t *tally) add(a *Attempt) {
 		t.failed++
 	case Gone:
 		t.gone++
+		if a.Sent {
+			t.goneSent++
+		}
 	}
 	t.absorbed += uint64(max(a.Absorbed, 0))
 	if a.Held >= heldLeast {
@@ -220,7 +223,7 @@ func (c *Collector) completenessLocked(s *Summary) {
 
 func (t *tally) counts() Counts {
 	return Counts{
-		Attempts: t.attempts(), Answered: t.answered, Throttled: t.throttled, Shed: t.shed, Failed: t.failed, Gone: t.gone,
+		Attempts: t.attempts(), Answered: t.answered, Throttled: t.throttled, Shed: t.shed, Failed: t.failed, Gone: t.gone, GoneSent: t.goneSent,
 		Absorbed: t.absorbed, Held: t.held, HeldSeconds: Seconds(t.waited), LongestHold: Seconds(t.longest),
 	}
 }

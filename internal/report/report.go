@@ -16,7 +16,7 @@ const (
 	Throttled               // a throttle reached the client
 	Shed                    // we refused it, since it could not leave in time
 	Failed                  // the upstream was not reached or broke off: the client got an error of ours, or a cut connection
-	Gone                    // the client left before it had its answer; what it left while held was never sent
+	Gone                    // the client left before it had its answer: see Sent
 )
 
 // An Attempt is one attempt that ended.
@@ -31,6 +31,7 @@ type Attempt struct {
 	Held            time.Duration // before it left, all waits of absorbed throttles included
 	Absorbed        int           // throttles that the client did not see
 	Result          Result
+	Sent            bool   // it went out, and no throttle says that nothing came of it: of one that is Gone, the service may have done it
 	Status          int    // HTTP status that the client got; 0 for none
 	Code            string // AWS's error code
 	Asked           Asked

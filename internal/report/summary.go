@@ -51,7 +51,8 @@ type Counts struct {
 	Shed        uint64  `json:"shed"`
 	Failed      uint64  `json:"failed"`
 	Gone        uint64  `json:"gone"`
-	Absorbed    uint64  `json:"absorbed"` // throttles that did not reach the client
+	GoneSent    uint64  `json:"gone_sent"` // of these, those that the service may have done
+	Absorbed    uint64  `json:"absorbed"`  // throttles that did not reach the client
 	Held        uint64  `json:"held"`
 	HeldSeconds Seconds `json:"held_seconds"`
 	LongestHold Seconds `json:"longest_hold_seconds"`
