@@ -34,6 +34,28 @@ func scenarios() []scenario {
 			when: timed, run: goSDK(10),
 		},
 		{name: "go-sdk-100", about: "the same with 100 goroutines", when: timed, run: goSDK(100)},
+		{
+			name: "transfers", about: "files to S3 and back by AWS CLI v1 and v2, s5cmd and rclone, with and without botorate",
+			needs: []string{"awscli1", "s5cmd", "go"}, run: transfers,
+		},
+		{
+			name: "terraform", about: "Terraform (or OpenTofu) with its state and lock in S3: init, plan, apply", needs: terraformNeeds(),
+			asks: []string{"checkpoint-api.hashicorp.com"}, run: terraform,
+		},
+		{
+			name: "chains", about: "boto3 and Go behind botorate behind a corporate proxy, with the variables of a company's machine",
+			needs: []string{"mitmproxy", "go"}, run: chains,
+		},
+		{name: "bypass", about: "a client that ignores the proxy is named", run: bypassing},
+		{name: "killed", about: "botorate, and then the client, killed in the middle", run: killed},
+		{
+			name: "java", about: "AWS SDK for Java v2, Apache and Netty clients: calls and S3 copies, unpaced, paced, and shed",
+			needs: []string{"java"}, run: sdkRuns(javaSDKs),
+		},
+		{
+			name: "compiled", about: "AWS SDKs for Go v2, Rust and Ruby: calls and S3 copies, unpaced, paced, and shed",
+			needs: []string{"go", "rust"}, run: sdkRuns(otherSDKs),
+		},
 	}
 }
 
@@ -215,27 +237,4 @@ func motoSignatures(ctx context.Context, w *world) ([]row, error) {
 		err = fmt.Errorf("%d signatures did not verify", r.invalid)
 	}
 	return []row{r}, err
-}
-
-func pythonSDKs(w *world) []sdk {
-	return []sdk{
-		{client: "boto3", args: []string{w.python("main"), w.script("python", "sdk.py")}, action: askAttribute},
-		{client: "boto3", args: []string{w.python("boto3-1.26"), w.script("python", "sdk.py")}, action: askAttribute},
-		{client: "aiobotocore", args: []string{w.python("aiobotocore"), w.script("python", "aio.py")}, action: askAttribute},
-	}
-}
-
-func nodeSDKs(w *world) []sdk {
-	modules := w.in("js", "node_modules")
-	var all []sdk
-	for _, major := range []string{"20", "24"} {
-		for _, v := range []struct{ client, program string }{{"aws-sdk-js v2", "sdk2.cjs"}, {"aws-sdk-js v3", "sdk3.mjs"}} {
-			all = append(all, sdk{
-				client: v.client, args: []string{w.node(major), w.script("js", v.program)}, action: askAttribute,
-				// Node trusts its own roots, and these: as anyone has it who runs it behind an intercepting firewall. v2 warns of its age.
-				env: []string{"INTEROP_MODULES=" + modules, "NODE_EXTRA_CA_CERTS=" + w.bundle(), "AWS_SDK_JS_SUPPRESS_MAINTENANCE_MODE_MESSAGE=1"},
-			})
-		}
-	}
-	return all
 }

@@ -18,7 +18,8 @@ type sdk struct {
 	client string
 	args   []string
 	env    []string
-	action string // what it calls: ec2:DescribeSnapshotAttribute after a list of them, or sts:GetCallerIdentity
+	action string                      // what it calls: ec2:DescribeSnapshotAttribute after a list of them, or sts:GetCallerIdentity
+	ready  func(context.Context) error // what must be done when the stand-in has started; nil for nothing
 }
 
 const (
@@ -128,6 +129,11 @@ func (w *world) sdkRun(ctx context.Context, key accessKey, c sdk, run, args []st
 		return r, sdkResult{}, err
 	}
 	defer aws.stop()
+	if c.ready != nil {
+		if err := c.ready(ctx); err != nil {
+			return r, sdkResult{}, err
+		}
+	}
 	var got sdkResult
 	began := time.Now()
 	err = w.client(ctx, &got, append(key.env(), c.env...), append(append(run, c.args...), args...)...)
@@ -160,6 +166,7 @@ func (w *world) reportFile() string { return filepath.Join(w.dir, "report.json")
 // A runReport is what botorate reports of a run, as far as we read it.
 type runReport struct {
 	Complete string
+	Bypassed []string
 	Total    struct{ Attempts, Shed, Absorbed, Throttled, Failed, Gone int }
 }
 

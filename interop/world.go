@@ -188,17 +188,24 @@ func (w *world) checkNames(allowed []string) error {
 
 func (w *world) bundle() string { return filepath.Join(w.dir, "bundle.pem") }
 
+// authority is the certificate of the stand-in's authority.
+func (w *world) authority() string { return filepath.Join(w.dir, "aws-ca.pem") }
+
 func (w *world) logFile() string { return filepath.Join(w.dir, "aws.jsonl") }
 
 // serveAWS starts the stand-in, a fresh account, on port 443 and waits until clients can use it.
 func (w *world) serveAWS(ctx context.Context, args ...string) (*process, error) {
-	ca, log := filepath.Join(w.dir, "aws-ca.pem"), w.logFile()
+	return w.serveAWSOn(ctx, "127.0.0.1:443", args...)
+}
+
+func (w *world) serveAWSOn(ctx context.Context, addr string, args ...string) (*process, error) {
+	ca, log := w.authority(), w.logFile()
 	for _, old := range []string{ca, log} {
 		if err := os.Remove(old); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, err
 		}
 	}
-	aws, err := w.start(ctx, nil, append([]string{w.botorate, "lab", "serve", "--listen", "127.0.0.1:443", "--ca", ca, "--log", log}, args...)...)
+	aws, err := w.start(ctx, nil, append([]string{w.botorate, "lab", "serve", "--listen", addr, "--ca", ca, "--log", log}, args...)...)
 	if err != nil {
 		return nil, err
 	}
@@ -220,7 +227,7 @@ func (w *world) serveAWS(ctx context.Context, args ...string) (*process, error) 
 	if err := os.WriteFile(w.bundle(), append(append(system, '\n'), pem...), 0o600); err != nil {
 		return nil, err
 	}
-	return aws, w.listening(ctx, "127.0.0.1:443")
+	return aws, w.listening(ctx, addr)
 }
 
 // listening waits until a port inside the world accepts connections.

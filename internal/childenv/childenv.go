@@ -114,6 +114,7 @@ func (in *Inherited) Child(p Proxy) ([]string, []File) {
 		{"bundle.pem", roots.pem()},
 		{"node-extra.pem", node.pem()},
 		{"preload.cjs", preload},
+		{"preload.rb", rubyPreload},
 	}
 	path := func(name string) string { return filepath.Join(p.Dir, name) }
 
@@ -133,6 +134,10 @@ func (in *Inherited) Child(p Proxy) ([]string, []File) {
 	}
 	env.set("NODE_EXTRA_CA_CERTS", path("node-extra.pem"))
 	env.add("NODE_OPTIONS", "--require "+nodeQuote(path("preload.cjs")))
+
+	if name := path("preload.rb"); !strings.ContainsAny(name, " \t") { // RUBYOPT knows no quotes
+		env.add("RUBYOPT", "-r"+name)
+	}
 
 	options, store := in.javaOptions(p, bypass, roots, path("truststore.p12"))
 	env.add("JAVA_TOOL_OPTIONS", options)

@@ -98,6 +98,7 @@ func TestEmptyEnvironment(t *testing.T) {
 		"NIX_SSL_CERT_FILE":   "",
 		"NODE_EXTRA_CA_CERTS": "/run/b/node-extra.pem",
 		"NODE_OPTIONS":        `--require "/run/b/preload.cjs"`,
+		"RUBYOPT":             "-r/run/b/preload.rb",
 		"BOTORATE_PROXY":      "127.0.0.1:4711",
 	}
 	for name, value := range want {
@@ -258,20 +259,31 @@ func TestParent(t *testing.T) {
 }
 
 func TestOptionsAreAppended(t *testing.T) {
-	in := Inherit(source(nil, "NODE_OPTIONS=--max-old-space-size=4096", "JAVA_TOOL_OPTIONS=-Xmx1g -Dhttp.nonProxyHosts=*.amazonaws.com|build.example"))
+	in := Inherit(source(nil, "RUBYOPT=-W0", "NODE_OPTIONS=--max-old-space-size=4096", "JAVA_TOOL_OPTIONS=-Xmx1g -Dhttp.nonProxyHosts=*.amazonaws.com|build.example"))
 	p := us()
 	p.Dir, p.JavaKey = `/run/a "b" c`, true
 	env, _ := in.Child(p)
 	if got, want := childVar(t, env, "NODE_OPTIONS"), `--max-old-space-size=4096 --require "/run/a \"b\" c/preload.cjs"`; got != want {
 		t.Errorf("NODE_OPTIONS=%s\nwant         %s", got, want)
 	}
+	if got := childVar(t, env, "RUBYOPT"); got != "-W0" {
+		t.Errorf("RUBYOPT=%s, want the user's: it can't name a folder with spaces", got)
+	}
+	spaceless, _ := in.Child(us())
+	if got, want := childVar(t, spaceless, "RUBYOPT"), "-W0 -r/run/b/preload.rb"; got != want {
+		t.Errorf("RUBYOPT=%s, want %s", got, want)
+	}
 	got := splitOptions(childVar(t, env, "JAVA_TOOL_OPTIONS"))
 	want := []string{
 		"-Xmx1g",
 		"-Dhttp.nonProxyHosts=*.amazonaws.com|build.example",
+		"-Dhttp.proxyHost=127.0.0.1",
+		"-Dhttp.proxyPort=4711",
 		"-Dhttps.proxyHost=127.0.0.1",
 		"-Dhttps.proxyPort=4711",
-		"-Dhttp.nonProxyHosts=build.example|localhost|127.0.0.1|[::1]|169.254.169.254|[fd00:ec2::254]|169.254.170.2|169.254.170.23|[fd00:ec2::23]",
+		"-Dhttp.nonProxyHosts=build.example|localhost|127.0.0.1|[::1]|169.254.169.254|[fd00:ec2::254]|169.254.170.2|169.254.170.23|[fd00:ec2::23]|*0|*1|*2|*3|*4|*5|*6|*7|*8|*9|*]|*.local|*.internal|*.svc|*.lan|*.corp|*.test",
+		"-Dhttp.proxyUser=scan",
+		"-Dhttp.proxyPassword=secret",
 		"-Dhttps.proxyUser=scan",
 		"-Dhttps.proxyPassword=secret",
 		"-Djdk.http.auth.tunneling.disabledSchemes=",

@@ -88,6 +88,12 @@ func runClient(t *testing.T, u *upstream, extra []string, name string, args ...s
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
+	return runClientIn(t, dir, u, extra, name, args...)
+}
+
+// runClientIn runs a program in a child's environment with this folder.
+func runClientIn(t *testing.T, dir string, u *upstream, extra []string, name string, args ...string) (string, error) {
+	t.Helper()
 	environ := append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir}, extra...)
 	in := Inherit(Source{Environ: environ, Domains: []string{"amazonaws.com"}, ReadFile: os.ReadFile})
 	env, files := in.Child(Proxy{URL: u.proxy, CA: u.ca, Dir: dir, JavaKey: true})
@@ -200,5 +206,27 @@ func TestJavaOptions(t *testing.T) {
 	out, err := runClient(t, u, nil, java, src)
 	if err != nil || !strings.HasSuffix(out, "\n200\n") {
 		t.Errorf("got %q, %v; want an answer of 200 through the proxy, with our trust store", out, err)
+	}
+}
+
+const rubyScript = `
+require 'net/http'
+secure = ->(*args) { Net::HTTP.new(*args).tap { |http| http.use_ssl = true } }
+print secure['example.com', 443].start { |http| http.get('/').body }
+p secure['example.com', 443, 'own.example', 3128].proxy_address
+p Net::HTTP.new('example.com', 80).proxy?, secure['x.corp.invalid', 443].proxy?, secure['example.com', 443, nil].proxy?`
+
+func TestRubyPreload(t *testing.T) {
+	ruby := need(t, "ruby")
+	u := newUpstream(t, 0)
+	out, err := runClientIn(t, t.TempDir(), u, []string{"NO_PROXY=.corp.invalid"}, ruby, "-e", rubyScript)
+	if want := "example.com \"own.example\"\nfalse\nfalse\nfalse\n"; err != nil || out != want {
+		t.Errorf("got %q, %v; want %q", out, err, want)
+	}
+	if n := u.connects.Load(); n != 1 {
+		t.Errorf("%d CONNECTs, want 1", n)
+	}
+	if out, err := runClientIn(t, t.TempDir(), u, nil, ruby, "-e", "p defined?(Net::HTTP)"); err != nil || out != "nil\n" {
+		t.Errorf("the preload loaded Net::HTTP: %q, %v", out, err)
 	}
 }

@@ -4,10 +4,20 @@ import (
 	"crypto/x509"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 
 	"software.sslmate.com/src/go-pkcs12"
 )
+
+// javaPlain are the hosts that a JVM reaches without us besides: addresses, and names that end in a digit or in a private domain.
+// SDK v2's Apache and URLConnection clients heed http.proxyHost alone, also for HTTPS (measured with 2.40.2, 2026-11-24), and so
+// we must set it; plain HTTP, which we do not carry, then needs another way.
+//
+//nolint:gochecknoglobals // a constant list
+var javaPlain = []string{
+	"*0", "*1", "*2", "*3", "*4", "*5", "*6", "*7", "*8", "*9", "*]", "*.local", "*.internal", "*.svc", "*.lan", "*.corp", "*.test",
+}
 
 // javaOptions returns what JAVA_TOOL_OPTIONS gets appended, and the trust store that it names, if any.
 // The later of two equal -D options holds, and one on the command line beats both.
@@ -19,15 +29,23 @@ func (in *Inherited) javaOptions(p Proxy, bypass []string, roots certSet, storeP
 		}
 	}
 	hosts = append(hosts, javaHosts(bypass)...)
+	for _, pattern := range javaPlain {
+		if !slices.Contains(hosts, pattern) {
+			hosts = append(hosts, pattern)
+		}
+	}
 	options := []string{
+		"-Dhttp.proxyHost=" + p.URL.Hostname(),
+		"-Dhttp.proxyPort=" + p.URL.Port(),
 		"-Dhttps.proxyHost=" + p.URL.Hostname(),
 		"-Dhttps.proxyPort=" + p.URL.Port(),
 		"-Dhttp.nonProxyHosts=" + strings.Join(hosts, "|"),
 	}
 	if p.JavaKey {
 		password, _ := p.URL.User.Password()
-		// The AWS SDKs read the first two; the JVM's own client sends credentials for a tunnel only with the third emptied.
-		options = append(options, "-Dhttps.proxyUser="+p.URL.User.Username(), "-Dhttps.proxyPassword="+password,
+		// The AWS SDKs read the first four; the JVM's own client sends credentials for a tunnel only with the last emptied.
+		options = append(options, "-Dhttp.proxyUser="+p.URL.User.Username(), "-Dhttp.proxyPassword="+password,
+			"-Dhttps.proxyUser="+p.URL.User.Username(), "-Dhttps.proxyPassword="+password,
 			"-Djdk.http.auth.tunneling.disabledSchemes=")
 	}
 	if in.javaKeep {

@@ -73,14 +73,16 @@ func (c *Command) Run(ctx context.Context) (int, error) {
 
 	started := time.Now()
 	stopKeeping := memory.keep(ctx, d.Governor.Learnt)
+	stopWatch := c.watchBypass(d)
 	code, err := c.supervise(ctx, d, program, env, signals)
+	bypassed := stopWatch()
 	stopErr := d.Stop()
 	stopKeeping()
 	recErr := rec.close()
 	if err != nil {
 		return 0, err
 	}
-	return code, errors.Join(stopErr, recErr, unlessStuck(signals, func() error { return c.conclude(d, memory, started, code) }))
+	return code, errors.Join(stopErr, recErr, unlessStuck(signals, func() error { return c.conclude(d, memory, started, code, bypassed) }))
 }
 
 // unlessStuck runs f to its end. Only when it blocks, on a pipe that nobody reads, can a signal end the wait.
@@ -248,10 +250,11 @@ func stopped(signals <-chan os.Signal) (code int, stop bool) {
 }
 
 // conclude writes the report, which matters more, and then the summary.
-func (c *Command) conclude(d *Daemon, m *memory, started time.Time, code int) error {
+func (c *Command) conclude(d *Daemon, m *memory, started time.Time, code int, bypassed []string) error {
 	s := d.Summary()
 	s.Command = strings.Join(c.Args[:1], " ")
 	s.Started, s.Wall, s.ExitCode = started.UTC(), report.Seconds(time.Since(started)), code
+	s.Bypassed = bypassed
 	if s.Total.Attempts == 0 {
 		s.NoRequest = whyNoRequest(c.Args, c.Environ, &s)
 	}

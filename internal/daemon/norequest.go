@@ -12,8 +12,8 @@ import (
 
 // whyNoRequest says why no request of the command may have come through, likeliest first (clients.md §1 and §3, 2026-11-23).
 func whyNoRequest(args, environ []string, s *report.Summary) []string {
-	if len(s.Distrusted) > 0 {
-		return nil // the summary says it
+	if len(s.Distrusted) > 0 || len(s.Bypassed) > 0 {
+		return nil // the summary, or a warning, has said it
 	}
 	if len(s.Intercepted) > 0 {
 		return []string{fmt.Sprintf("it connected to %s but sent no request: perhaps it does not trust botorate's "+
@@ -47,7 +47,8 @@ func endpointReasons(environ []string) []string {
 
 // programReason tells what is known of programs by that name.
 func programReason(args []string) string {
-	name := strings.ToLower(strings.TrimSuffix(filepath.Base(args[0]), ".exe"))
+	program, _, _ := strings.Cut(filepath.Base(args[0]), " ")
+	name := strings.ToLower(strings.TrimSuffix(program, ".exe"))
 	ext := filepath.Ext(name)
 	switch name {
 	case "sudo", "doas", "su":

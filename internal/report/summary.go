@@ -39,6 +39,9 @@ type Summary struct {
 	Distrusted  []Name `json:"hosts_distrusted"` // clients refused our certificate for them
 	Unpaced     []Name `json:"hosts_unpaced"`    // of the intercepted, those passed on unseen after all: their clients speak only HTTP/2
 
+	// Bypassed are programs of the command that connected to an HTTPS port past the proxy, and where to.
+	Bypassed []string `json:"bypassed,omitempty"`
+
 	// NoRequest says why no request may have come through; empty when one did.
 	NoRequest []string `json:"no_request,omitempty"`
 }
