@@ -68,36 +68,48 @@ func TestShedIsHonest(t *testing.T) {
 	})
 }
 
-// TestKnownAtOnce submits an attempt behind others that are all alike, of both classes. If it would leave two turns too late, it is refused at once.
+// TestKnownAtOnce submits an attempt behind others that are all alike, of both classes and two tenants. If it would leave some turns too late, it is
+// refused at once; if it would leave just in time, it isn't.
 func TestKnownAtOnce(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		const turn = 500 * time.Millisecond
+		const turns = 4 * time.Second / 2
 		o := Options{
 			BatchShare: rapid.SampledFrom([]float64{0, 0.3, 0.5, 1}).Draw(t, "share"),
+			Weight:     func(tn string) float64 { return float64(1 + len(tn)) },
 			Limit:      func(BucketID) Limit { return Limit{Rate: 2, Burst: 3} },
 		}
-		classes := rapid.SliceOfN(rapid.SampledFrom([]Class{Batch, Interactive}), 0, 60).Draw(t, "classes")
-		me := Attempt{Draws: one, Class: rapid.SampledFrom([]Class{Batch, Interactive}).Draw(t, "mine")}
+		some := rapid.Custom(func(t *rapid.T) Attempt {
+			return Attempt{
+				Draws: one, Class: rapid.SampledFrom([]Class{Batch, Interactive}).Draw(t, "class"),
+				Tenant: rapid.SampledFrom([]string{"", "b"}).Draw(t, "tenant"),
+			}
+		})
+		before, me := rapid.SliceOfN(some, 4, 60).Draw(t, "before"), some.Draw(t, "me")
 		run := func(patience time.Duration) *call {
 			w := newWorld(t, o)
-			for _, cl := range classes {
-				w.submit(Attempt{Draws: one, Class: cl})
+			for _, a := range before {
+				w.submit(a)
 			}
 			if patience >= 0 {
 				me.Deadline = w.now().Add(patience)
 			}
 			c := w.submit(me)
-			for patience < 0 && c.state == "waiting" {
+			if c.state == "late" {
+				return c
+			}
+			for c.state == "waiting" {
 				w.next(time.Minute)
 			}
 			return c
 		}
 		left := run(-1).left
-		if left <= 2*turn {
-			t.Skip("it leaves soon")
+		if c := run(left); c.state != "left" {
+			t.Fatalf("it can leave at %v, and is %s", left, c.state)
 		}
-		if c := run(left - 2*turn); c.state != "late" {
-			t.Fatalf("it can't leave before %v, and is %s", left, c.state)
+		if left > turns {
+			if c := run(left - turns); c.state != "late" || c.ticket.state == late {
+				t.Fatalf("it can't leave before %v, and is %s at its deadline", left, c.state)
+			}
 		}
 	})
 }
@@ -105,32 +117,10 @@ func TestKnownAtOnce(t *testing.T) {
 // TestOverload lets attempts come at random, twice as many as can leave, each with 5 s. What leaves is all that can, and in time; one that is too late is
 // told so when it comes, or when something that came later has taken its turn.
 func TestOverload(t *testing.T) {
-	const rate, burst, patience, span = 100.0, 10.0, 5 * time.Second, 10 * time.Minute
 	for name, tenants := range map[string]int{"one tenant": 1, "twenty tenants": 20} {
 		t.Run(name, func(t *testing.T) {
-			start, random := time.Now(), rand.New(rand.NewPCG(1, 2))
-			s := NewScheduler(paced(rate, burst))
-			left, refused, later := 0, 0, 0
-			take := func(now time.Time) {
-				for tk := s.Next(now); tk != nil; tk = s.Next(now) {
-					if _, err := tk.Pass(); err != nil {
-						later++
-					} else if left++; tk.deadline < s.now {
-						t.Fatal("one left after its deadline")
-					}
-				}
-			}
-			for at := time.Duration(0); at < span; at += time.Duration(random.ExpFloat64() / (2 * rate) * 1e9) {
-				now := start.Add(at)
-				for wake, ok := s.Wake(); ok && wake.Before(now); wake, ok = s.Wake() {
-					take(wake)
-				}
-				a := Attempt{Draws: one, Tenant: strconv.Itoa(random.IntN(tenants)), Deadline: now.Add(patience)}
-				if s.Submit(now, new(Ticket), a) != nil {
-					refused++
-				}
-				take(now)
-			}
+			const rate, span = 100, 10 * time.Minute
+			left, refused, later := overload(t, rate, 5*time.Second, span, tenants)
 			t.Logf("%d left, %d refused at once, %d later", left, refused, later)
 			if least := 0.99 * rate * span.Seconds(); float64(left) < least {
 				t.Errorf("%d left, want %v", left, least)
@@ -140,6 +130,33 @@ func TestOverload(t *testing.T) {
 			}
 		})
 	}
+}
+
+// overload counts what left, what was refused when it came, and what later.
+func overload(t *testing.T, rate float64, patience, span time.Duration, tenants int) (left, refused, later int) {
+	t.Helper()
+	start, random, s := time.Now(), rand.New(rand.NewPCG(1, 2)), NewScheduler(paced(rate, 10))
+	take := func(now time.Time) {
+		for tk := s.Next(now); tk != nil; tk = s.Next(now) {
+			if _, err := tk.Pass(); err != nil {
+				later++
+			} else if left++; tk.deadline < s.now {
+				t.Fatal("one left after its deadline")
+			}
+		}
+	}
+	for at := time.Duration(0); at < span; at += time.Duration(random.ExpFloat64() / (2 * rate) * 1e9) {
+		now := start.Add(at)
+		for wake, ok := s.Wake(); ok && wake.Before(now); wake, ok = s.Wake() {
+			take(wake)
+		}
+		a := Attempt{Draws: one, Tenant: strconv.Itoa(random.IntN(tenants)), Deadline: now.Add(patience)}
+		if s.Submit(now, new(Ticket), a) != nil {
+			refused++
+		}
+		take(now)
+	}
+	return left, refused, later
 }
 
 // TestShedCountsNoStrangers has another tenant ahead whose attempts differ: those before are smaller than the rest, and must not be taken for as large.

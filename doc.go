@@ -17,10 +17,11 @@
 // # What it promises
 //
 //   - In any window a bucket lets out at most its burst, and its rate times the elapsed time and 2 ms: what a timer may be late
-//     without costing rate. This holds however many callers come at once.
+//     without costing rate. This holds however many callers come at once. (Where a burst is less than a tenth of a second's rate and the
+//     timer comes later than that, one attempt and 100 ms of the rate: see [Scheduler].)
 //   - An attempt draws from up to [MaxDraws] buckets: all or none.
 //   - Attempts leave in the order in which they came, inside a tenant and class. Tenants that wait for the same buckets get tokens by weight.
-//     [Interactive] attempts go before [Batch] ones, which get a tenth of the turns all the same.
+//     [Interactive] attempts go before [Batch] ones, which get a tenth of what is let out all the same.
 //   - Attempts that share only some of their buckets take turns. One that waits for a scarce bucket keeps its turn in the plentiful ones, and others
 //     go ahead only if that makes it no later: nobody starves, and nothing that could leave stays.
 //   - An attempt with a deadline that it can't meet is refused at once, not at the deadline.

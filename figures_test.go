@@ -128,7 +128,7 @@ func TestSimultaneous(t *testing.T) {
 			t.Fatalf("%v more than the rate left until %v, want at most %v", over-least+1, left.Sub(lefts[0]), most)
 		}
 	}
-	if b := g.Snapshot().Buckets[0]; b.Left != uint64(n) || b.Waiting != 0 { //nolint:gosec // n is small
+	if b := g.Snapshot().Buckets[0]; b.Left != uint64(n) || b.Waiting != 0 {
 		t.Errorf("of %d: %+v", n, b)
 	}
 }

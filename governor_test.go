@@ -3,6 +3,7 @@ package botorate
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"sync"
@@ -10,6 +11,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 func paced(rate, burst float64) Options {
@@ -300,26 +303,38 @@ func TestWaitDoesNotAllocate(t *testing.T) {
 	}
 }
 
-// TestPartitions has buckets of two accounts: each waits for its own, and the snapshot has both.
+// accounts is a governor with a partition for each scope, and what waits there for buckets.
+type accounts struct {
+	*Governor
+
+	t *testing.T
+}
+
+func (g accounts) wait(draws ...BucketID) (Pass, error) {
+	a := Attempt{Tenant: "scan"}
+	for _, b := range draws {
+		a.Draws = append(a.Draws, Draw{b, 1})
+	}
+	return g.Wait(g.t.Context(), a)
+}
+
+func newAccounts(t *testing.T) accounts {
+	t.Helper()
+	o := paced(10, 1)
+	o.Partition = func(id BucketID) string { return id.Scope }
+	return accounts{New(o), t}
+}
+
+// TestPartitions has buckets of two accounts: each attempt waits for its own, and none can draw from both.
 func TestPartitions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := paced(10, 1)
-		o.Partition = func(id BucketID) string { return id.Scope }
-		g, start := New(o), time.Now()
-		bucket := func(quota, scope string) BucketID { return BucketID{Quota: quota, Scope: scope} }
-		wait := func(draws ...BucketID) (Pass, error) {
-			a := Attempt{Tenant: "scan"}
-			for _, b := range draws {
-				a.Draws = append(a.Draws, Draw{b, 1})
-			}
-			return g.Wait(t.Context(), a)
-		}
+		g, start := newAccounts(t), time.Now()
 		for range 2 { // unknown buckets, and known ones
-			if _, err := wait(bucket("a", "1"), bucket("a", "2")); !errors.Is(err, ErrDraws) {
+			if _, err := g.wait(BucketID{"a", "1"}, BucketID{"a", "2"}); !errors.Is(err, ErrDraws) {
 				t.Errorf("draws of two partitions: %v", err)
 			}
 			for _, scope := range []string{"1", "2"} {
-				if _, err := wait(bucket("a", scope), bucket("b", scope)); err != nil {
+				if _, err := g.wait(BucketID{"a", scope}, BucketID{"b", scope}); err != nil {
 					t.Error(err)
 				}
 			}
@@ -327,21 +342,36 @@ func TestPartitions(t *testing.T) {
 		if got := time.Since(start); got != 100*time.Millisecond {
 			t.Errorf("two attempts in each of two partitions took %v, want 100ms", got)
 		}
-		pass, err := wait(bucket("a", "2"))
-		if err != nil {
-			t.Fatal(err)
+	})
+}
+
+// TestPartitionsAreTold what concerns them, and the snapshot has them all.
+func TestPartitionsAreTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newAccounts(t)
+		for _, scope := range []string{"1", "2"} {
+			for _, quota := range []string{"a", "b", "a"} {
+				if _, err := g.wait(BucketID{quota, scope}); err != nil {
+					t.Fatal(err)
+				}
+			}
 		}
+		pass, _ := g.wait(BucketID{"a", "2"})
 		g.Return(pass)
-		g.Return(Pass{Draws: []Draw{{bucket("a", "1"), 1}}, Tenant: "scan", Left: pass.Left}) // as one that was kept elsewhere
+		g.Return(Pass{Draws: []Draw{{BucketID{"a", "1"}, 1}}, Tenant: "scan", Left: pass.Left}) // as one that was kept elsewhere
 		g.Report(pass, Outcome{Kind: Throttled, Incident: true})
-		g.SetLimit(bucket("b", "1"), Limit{Rate: 7, Burst: 7})
-		g.Pause(bucket("b", "2"), time.Now().Add(time.Hour))
+		g.SetLimit(BucketID{"b", "1"}, Limit{Rate: 7, Burst: 7})
+		g.Pause(BucketID{"b", "2"}, time.Now().Add(time.Hour))
 		s := g.Snapshot()
-		if len(s.Buckets) != 4 || len(s.Lanes) != 2 || len(s.Tenants) != 1 || s.Tenants[0].Left != 3 {
-			t.Fatalf("snapshot %+v", s)
+		var got []string
+		for _, b := range s.Buckets {
+			got = append(got, fmt.Sprintf("%s%s %v/s %d left %d throttled %t", b.ID.Quota, b.ID.Scope, b.Limit.Rate, b.Left, b.Throttled, b.PausedUntil.IsZero()))
 		}
-		a1, a2, b1, b2 := s.Buckets[0], s.Buckets[1], s.Buckets[2], s.Buckets[3]
-		if a1.Left != 1 || a2.Left != 2 || a1.Throttled != 0 || a2.Throttled != 1 || b1.Limit.Rate != 7 || !b1.PausedUntil.IsZero() || b2.PausedUntil.IsZero() {
+		want := []string{"a1 10/s 1 left 0 throttled true", "a2 10/s 2 left 1 throttled false", "b1 7/s 1 left 0 throttled true", "b2 10/s 1 left 0 throttled false"}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("buckets (-want +got):\n%s", diff)
+		}
+		if len(s.Lanes) != 2 || len(s.Tenants) != 1 || s.Tenants[0].Left != 5 {
 			t.Errorf("snapshot %+v", s)
 		}
 	})

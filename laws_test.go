@@ -48,7 +48,7 @@ func (h *history) check(t *rapid.T, id BucketID) {
 		l = l.normal()
 		most = max(most, l.Burst+l.Rate*slackSeconds)
 		if h.late {
-			most = max(most, 1+l.Rate*catchUpSeconds)
+			most = max(most, l.Floor+1+l.Rate*catchUpSeconds) // the floor may be gone by the next limit
 		}
 		debt = max(debt, h.largest-l.Burst)
 	}
@@ -293,8 +293,11 @@ func TestFair(t *testing.T) {
 					submit(tn)
 				}
 			}
-			if rapid.IntRange(0, 3).Draw(t, "c") == 0 {
+			switch rapid.IntRange(0, 3).Draw(t, "more") {
+			case 0:
 				submit("c")
+			case 1:
+				w.undo(rapid.SampledFrom(w.waiting()).Draw(t, "cancelled")) // is as if it had never come
 			}
 		}
 	})
@@ -344,6 +347,34 @@ func TestBatchShare(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestBatchSavesNothing lets interactive attempts end while batch waits on: when others come, what batch had saved up is gone.
+func TestBatchSavesNothing(t *testing.T) {
+	now, tickets, got := time.Now(), make([]Ticket, 7), ""
+	s := NewScheduler(Options{BatchShare: 0.25, Limit: func(BucketID) Limit { return Limit{Rate: 1, Burst: 1} }})
+	submit := func(i int, owner string, cl Class) {
+		tickets[i].Owner = owner
+		_ = s.Submit(now, &tickets[i], Attempt{Draws: one, Class: cl})
+	}
+	submit(0, "i", Interactive)
+	submit(1, "i", Interactive)
+	submit(2, "b", Batch)
+	for len(got) < 7 {
+		tk := s.Next(now)
+		if tk == nil {
+			now, _ = s.Wake()
+			continue
+		}
+		if got += tk.Owner.(string); got == "ii" {
+			for i := range 4 {
+				submit(3+i, "i", Interactive)
+			}
+		}
+	}
+	if want := "iiiiibi"; got != want {
+		t.Errorf("they left in turns %s, want %s", got, want)
+	}
 }
 
 func countClass(w *world, cl Class) (n int) {
@@ -441,38 +472,50 @@ func TestTurns(t *testing.T) {
 		}
 		tokens := rapid.SampledFrom([]float64{1, 1, 2, 5, 25})
 		lanes := rapid.SliceOfNDistinct(rapid.Custom(func(t *rapid.T) []Draw { return drawLane(t, n, tokens) }), 2, 7, laneKey).Draw(t, "lanes")
-		promise, first, place := map[*call]instant{}, map[*call]instant{}, map[*call]int{}
-		w.onOut = func(c *call) {
-			at := c.ticket.left
-			if p, ok := promise[c]; ok && at > p+10 {
-				t.Fatalf("call %d left at %d, was planned for %d", c.id, at, p)
-			}
-			// A turn takes at most from the deepest debt to full, of the slowest bucket.
-			const turn = instant(25+25) * instant(time.Second)
-			if since, ok := first[c]; ok && at-since > instant(len(lanes))*turn {
-				t.Fatalf("call %d was at the head for %v", c.id, time.Duration(at-since))
-			}
-			if waited := c.pass.Waited; instant(waited) > instant(place[c]*len(lanes))*turn {
-				t.Fatalf("call %d waited %v as number %d of its lane", c.id, waited, place[c])
-			}
-		}
+		// A turn takes at most from the deepest debt to full, of the slowest bucket.
+		b := bounds{round: time.Duration(len(lanes)) * (25 + 25) * time.Second, promise: map[*call]instant{}, first: map[*call]instant{}, place: map[*call]int{}}
+		w.onOut = func(c *call) { b.check(t, c) }
 		for range 80 {
 			for i, d := range lanes {
-				if rapid.IntRange(0, 2).Draw(t, "more") == 0 && i > 0 {
-					continue
+				if rapid.IntRange(0, 2).Draw(t, "more") > 0 || i == 0 {
+					before := w.inLane(d)
+					b.place[w.submit(Attempt{Draws: d})] = before + 1
 				}
-				before := 1
-				for _, c := range w.waiting() {
-					if laneKey(c.attempt.Draws) == laneKey(d) {
-						before++
-					}
-				}
-				place[w.submit(Attempt{Draws: d})] = before
 			}
 			w.next(time.Duration(rapid.IntRange(1, 3000).Draw(t, "ms")) * time.Millisecond)
-			w.checkTurns(promise, first)
+			w.checkTurns(b.promise, b.first)
 		}
 	})
+}
+
+// bounds is what calls may count on.
+type bounds struct {
+	round          time.Duration // in which each lane has its turn
+	promise, first map[*call]instant
+	place          map[*call]int // in its lane, when it was submitted
+}
+
+func (b *bounds) check(t *rapid.T, c *call) {
+	at := c.ticket.left
+	if p, ok := b.promise[c]; ok && at > p+10 {
+		t.Fatalf("call %d left at %d, was planned for %d", c.id, at, p)
+	}
+	if since, ok := b.first[c]; ok && time.Duration(at-since) > b.round {
+		t.Fatalf("call %d was at the head for %v", c.id, time.Duration(at-since))
+	}
+	if waited := c.pass.Waited; waited > time.Duration(b.place[c])*b.round {
+		t.Fatalf("call %d waited %v as number %d of its lane", c.id, waited, b.place[c])
+	}
+}
+
+// inLane counts the attempts that wait for the buckets of the draws.
+func (w *world) inLane(draws []Draw) (n int) {
+	for _, c := range w.waiting() {
+		if laneKey(c.attempt.Draws) == laneKey(draws) {
+			n++
+		}
+	}
+	return n
 }
 
 // checkTurns notes the plans, and looks for a head that should have left.

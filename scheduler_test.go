@@ -185,24 +185,24 @@ func TestForgetMost(t *testing.T) {
 		t.Errorf("%d buckets, %d forgotten, %d lanes, %d tenants", b, f, l, len(s.tenants))
 	}
 	snap := s.Snapshot(now)
-	left, tokens, attempts := snap.Forgotten.Left, snap.Forgotten.Tokens, snap.Forgotten.Attempts
+	sum := snap.Forgotten
 	for _, b := range snap.Buckets {
-		left, tokens = left+b.Left, tokens+b.Tokens
-		if b.ID == shared && (b.Left != 2*n || b.Limit.Rate != 1e3) {
-			t.Errorf("the one that was always used: %+v", b)
-		}
+		sum.add(Forgotten{Buckets: 1, Left: b.Left, Tokens: b.Tokens})
 	}
 	for _, tn := range snap.Tenants {
-		attempts += tn.Left
-		if tn.Tenant == "always" && tn.Left != n {
-			t.Errorf("the one that was always seen: %+v", tn)
-		}
+		sum.add(Forgotten{Tenants: 1, Attempts: tn.Left})
 	}
-	if left != 3*n || tokens != 5*n || attempts != 2*n {
-		t.Errorf("%d left, %v tokens, %d of tenants; want %d, %d, %d", left, tokens, attempts, 3*n, 5*n, 2*n)
+	if want := (Forgotten{Buckets: n + 1, Left: 3 * n, Tokens: 5 * n, Tenants: n + 1, Attempts: 2 * n}); sum != want {
+		t.Errorf("in all %+v, want %+v", sum, want)
 	}
-	if b, tn := len(snap.Buckets)+snap.Forgotten.Buckets, len(snap.Tenants)+snap.Forgotten.Tenants; b != n+1 || tn != n+1 {
-		t.Errorf("%d buckets and %d tenants in all, want %d of each", b, tn, n+1)
+	for i := range rememberMost {
+		s.Try(now.Add(time.Duration(i)*forgetAfter/2/rememberMost), Attempt{Draws: []Draw{{shared, 1e-3}}, Tenant: "new " + id(i).Quota})
+	}
+	if s.tenants["new q0"] == nil {
+		t.Error("one that was seen in the last minutes is forgotten")
+	}
+	if b, tn := s.buckets[shared], s.tenants["always"]; b.left != 2*n+rememberMost || b.limit.Rate != 1e3 || tn.left != n {
+		t.Errorf("those that were always used: %+v, %+v", b, tn)
 	}
 }
 
