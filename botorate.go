@@ -10,21 +10,27 @@ type BucketID struct {
 }
 
 // A Limit is what one bucket lets out. It holds for our part of the quota: the share is already taken.
+//
+// How a bucket adapts follows from it. Where Refill says that others have a part of a published quota, or says nothing, the rate is never exceeded: a
+// throttle lowers it to what others leave, and quiet brings it back. Where all of a published quota is ours (a Refill that is not more than
+// Rate), more is tried now and then, at the price of a throttle in some minutes: a limit that was raised is found. Where
+// the limit is unknown, it is found.
 type Limit struct {
-	Rate  float64 // tokens added per second; math.Inf(1) lets everything out at once
+	Rate  float64 // tokens added per second; math.Inf(1) lets everything out at once; to begin with when Unknown: there 0 counts as 1
 	Burst float64 // the most tokens that the bucket holds; less than 1 counts as 1
 	Floor float64 // the bucket is never drawn below this level; must be less than Burst
 
 	// The whole quota, of which Rate and Burst are our part. Less than ours counts as the same as ours: nothing is left to others.
+	// Zero says that nothing is known of it.
 	Refill   float64 // tokens that the service adds per second
 	Capacity float64 // the most that its bucket holds
 
 	// Unknown says that nobody published the limit: the numbers are where to begin, and the real ones are found from
-	// successes and throttles. Rate/Refill is then the part of what is found that we take.
+	// successes and throttles. Rate/Refill is then the part of what is found that we take, but for a probe now and then.
 	Unknown bool
 }
 
-// What was Learnt of a bucket whose limit is unknown, to be kept for the next governor: see [Options].
+// Learnt is what was learnt of a bucket whose limit is unknown, to be kept for the next governor: see [Options].
 type Learnt struct {
 	Rate   float64       // tokens per second that were there for us at the last reading
 	Burst  float64       // tokens that could be taken at once; zero if that was never seen

@@ -83,11 +83,16 @@ type bucket struct {
 	root *bucket // see [Scheduler.regroup]
 }
 
-// normal returns the limit with each number in range: a burst of at least 1, a floor from 0 to the burst, a rate of at least 0.
+// normal returns the limit with each number in range: a burst of at least 1, a floor from 0 to the burst, a rate of
+// at least 0; one to begin with of more than 0.
 func (l Limit) normal() Limit {
 	l.Rate = atLeast(l.Rate, 0)
 	l.Burst = atLeast(l.Burst, 1)
 	l.Floor = min(atLeast(l.Floor, 0), l.Burst)
+	l.Refill, l.Capacity = finite(l.Refill), finite(l.Capacity)
+	if l.Unknown && l.Rate == 0 {
+		l.Rate = 1
+	}
 	return l
 }
 
@@ -97,6 +102,14 @@ func atLeast(x, least float64) float64 {
 		return x
 	}
 	return least
+}
+
+// finite returns x if that is a number of at least 0, else 0.
+func finite(x float64) float64 {
+	if x >= 0 && x <= mostRate {
+		return x
+	}
+	return 0
 }
 
 func (l Limit) unlimited() bool { return l.Rate > math.MaxFloat64 }
@@ -117,20 +130,25 @@ func (b *bucket) refill(now instant) {
 		b.at = max(b.at, now)
 		return
 	}
-	rate := b.limit.Rate
-	if b.pace.off != 0 {
-		rate *= b.pace.pass(b.at, now, b.waiting > 0)
-	}
+	rate, dt := b.rate(), now.seconds(b.at)
 	full := b.full
 	if b.most > full && b.group != nil && b.group.wake < now {
 		full = min(full+rate*now.seconds(b.group.wake), b.most)
 	}
-	b.level = min(b.level+rate*now.seconds(b.at), full)
+	b.level = min(b.level+rate*dt, full)
 	b.at = now
+	if m := b.pace.belief; m != nil {
+		b.observe(m, dt)
+	}
 }
 
 // rate is what the bucket refills now, per second.
-func (b *bucket) rate() float64 { return b.limit.Rate * b.pace.part() }
+func (b *bucket) rate() float64 {
+	if b.pace.belief != nil {
+		return b.pace.belief.rate()
+	}
+	return b.limit.Rate
+}
 
 // need is the level at which n tokens may leave. An attempt larger than the bucket leaves when that is full, and the level becomes negative.
 func (b *bucket) need(n float64) float64 { return min(n+b.limit.Floor, b.limit.Burst) }
@@ -147,55 +165,81 @@ func (b *bucket) when(want float64) instant {
 // take draws n tokens.
 func (b *bucket) take(n float64) {
 	b.level -= n
+	if b.pace.belief != nil {
+		b.pace.belief.take(n)
+	}
 	b.left++
 	b.tokens += n
 }
 
-// giveBack undoes the take of n tokens at left. If the bucket was found empty since then, what was taken before says
-// nothing about the level any more: it is not raised above what has refilled since.
-func (b *bucket) giveBack(n float64, left instant) {
-	level := max(b.level, min(b.level+n, b.full))
-	if left <= b.pace.anchor {
-		level = min(level, max(b.level, b.rate()*b.at.seconds(b.pace.anchor)))
+// observe lets seconds pass for what is believed, and fits what the bucket can hold to the rate that was found.
+func (b *bucket) observe(m *belief, seconds float64) {
+	m.pass(b.at, seconds)
+	rate, burst := m.rate(), b.limit.Burst
+	if b.limit.Unknown {
+		burst = max(burst, m.share*min(m.depth/2, m.avail))
 	}
-	b.level = level
+	b.full = burst + rate*timerSlack.Seconds()
+	b.most = max(b.full, b.need(1)+rate*catchUp.Seconds())
+}
+
+// giveBack undoes the take of n tokens at left. If the bucket was found empty since then, what was taken before says
+// nothing about the level any more.
+func (b *bucket) giveBack(n float64, left instant) {
+	if left > b.pace.anchor {
+		b.level = max(b.level, min(b.level+n, b.full))
+	}
+	b.unspent(n, left)
 	if b.left > 0 { // else it was forgotten meanwhile
 		b.left--
 		b.tokens -= n
 	}
 }
 
-// setLimit changes the limit, and reports whether an attempt may now have to wait longer.
+// unspent notes that an attempt that left at left took n tokens of ours, but none of the service's, as far as is known.
+func (b *bucket) unspent(n float64, left instant) {
+	if b.pace.belief != nil && left > b.pace.anchor {
+		b.pace.belief.take(-n)
+	}
+}
+
+// setLimit changes the limit, and reports whether an attempt may now have to wait longer. What was found of a limit that is unknown, and
+// still is, stays.
 func (b *bucket) setLimit(l Limit) (worse bool) {
-	old := b.limit
+	old, rate := b.limit, b.rate()
 	b.set(l)
+	m := b.pace.belief
+	switch {
+	case b.limit == old:
+	case m != nil && m.tested && old.Unknown && b.limit.Unknown:
+		m.limit, m.share = b.limit, b.limit.share()
+	case b.limit.adapts():
+		b.pace.belief = believe(b.limit, b.at)
+	default:
+		b.pace.belief = nil
+	}
 	b.level = min(b.level, b.full)
 	if old.unlimited() {
 		b.level = b.limit.Burst
 	}
-	return b.limit.Rate < old.Rate || b.limit.Burst < old.Burst || b.limit.Floor > old.Floor
+	return b.rate() < rate || b.limit.Burst < old.Burst || b.limit.Floor > old.Floor
 }
 
-// throttle takes in that the service refused an attempt that left at left, and reports whether that was news.
-func (b *bucket) throttle(left instant, o Outcome) bool {
-	b.throttled++
-	o.Incident = o.Incident || b.limit.unlimited() // there is no rate to cut and no level to correct
-	until, lowered, news := b.pace.throttle(b.at, left, o)
-	if !news {
-		return false
-	}
+// throttle takes in that the service refused an attempt for lack of tokens in this bucket.
+func (b *bucket) throttle(o Outcome) {
+	o.Incident = o.Incident || b.limit.unlimited() || b.limit.Rate == 0 // there is no rate to cut and no level to correct
+	until, lowered := b.emptied(b.at, o)
 	if lowered {
 		b.cuts++
 	}
 	if !o.Incident {
-		b.level = min(b.level, 0)
+		b.level = min(b.level, 0) - b.rate()*until.seconds(b.at) // nothing is saved up in the pause
 	}
 	b.paused = max(b.paused, until)
-	return true
 }
 
 // idle reports whether nothing would be lost by forgetting the bucket at now, but its limit and tally.
 func (b *bucket) idle(now instant) bool {
-	return b.waiting == 0 && b.paused <= now && b.pace.off == 0 && now-b.used > instant(forgetAfter) &&
+	return b.waiting == 0 && b.paused <= now && b.pace.plain(now) && now-b.used > instant(forgetAfter) &&
 		(b.limit.unlimited() || b.level >= b.limit.Burst)
 }

@@ -176,6 +176,9 @@ func (g *Governor) release(t *Ticket) {
 
 // Report tells what became of an attempt that left.
 func (g *Governor) Report(p Pass, o Outcome) {
+	if o.Kind == OK {
+		return // nothing that a later throttle doesn't tell better
+	}
 	if part := g.of(&p); part != nil {
 		part.update(func(now time.Time) { part.sched.Report(now, p, o) })
 	}
@@ -218,4 +221,11 @@ func (g *Governor) Snapshot() (s Snapshot) {
 }
 
 // Learnt returns what is known by now of each bucket whose limit is unknown, and that was put to the test.
-func (g *Governor) Learnt() map[BucketID]Learnt { return nil }
+// It may be called at any time.
+func (g *Governor) Learnt() map[BucketID]Learnt {
+	all := make(map[BucketID]Learnt)
+	for part := range g.all() {
+		part.learnt(all)
+	}
+	return all
+}

@@ -226,21 +226,20 @@ func (s *Scheduler) Return(now time.Time, p Pass) {
 	}
 }
 
-// Report tells what became of an attempt that left. A throttle means that each of its buckets was empty: it is paused for a second
-// (or what the service asked for, up to 30 s), its rate is cut, and then probed back; see [Outcome] for what is not learnt from.
+// Report tells what became of an attempt that left. A throttle means that one of its buckets was empty: it is paused for a second
+// (or what the service asked for, up to 30 s), and what is believed of it changes; see [Limit], and [Outcome] for what is not learnt from.
 func (s *Scheduler) Report(now time.Time, p Pass, o Outcome) {
 	at := s.advance(now)
-	if o.Kind != Throttled {
-		return
-	}
-	left := s.instant(p.Left)
-	for _, d := range p.Draws {
-		b := s.bucket(d.Bucket)
-		b.refill(at)
-		if b.throttle(left, o) {
-			s.shed(b)
-			s.look(b.group)
+	switch o.Kind {
+	case Throttled:
+		s.throttled(&p, o)
+	case Failed:
+		for _, d := range p.Draws {
+			b := s.bucket(d.Bucket)
+			b.refill(at)
+			b.unspent(d.Tokens, s.instant(p.Left))
 		}
+	case OK: // nothing that a later throttle doesn't tell better
 	}
 }
 
@@ -351,9 +350,23 @@ func (s *Scheduler) open(id BucketID, l Limit) *bucket {
 	b := &bucket{id: id, serial: s.serial, at: s.now, used: s.now, pace: pace{anchor: -1}, tally: s.forgotten[id].tally}
 	b.set(l)
 	b.level = b.limit.Burst
+	s.adapt(b)
 	delete(s.forgotten, id)
 	s.buckets[id] = b
 	return b
+}
+
+// adapt begins to observe a bucket, if that is called for.
+func (s *Scheduler) adapt(b *bucket) {
+	if !b.limit.adapts() {
+		return
+	}
+	b.pace.belief = believe(b.limit, s.now)
+	if b.limit.Unknown && s.options.Learnt != nil {
+		if l, ok := s.options.Learnt(b.id); ok {
+			b.pace.belief.recall(l, s.now, s.time(s.now))
+		}
+	}
 }
 
 // tenant returns the tenant, which may be new.

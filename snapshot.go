@@ -59,6 +59,11 @@ type BucketState struct {
 	Tokens      float64   // tokens they took
 	Throttled   uint64    // attempts that the service refused for their rate
 	Cuts        uint64    // times that the rate was lowered
+
+	// What adaptation believes; zero values while the limit holds as it is.
+	Available float64 // tokens per second that the service adds and nobody else takes
+	Others    float64 // tokens per second that others take of a published limit
+	Adapting  string  // what is done to find out: "starting", "growing", "recovering", "holding" or "probing"; see docs/decisions/0006
 }
 
 // A LaneState is the attempts that wait for the same buckets.
@@ -141,6 +146,12 @@ func (s *Scheduler) bucketState(b *bucket) BucketState {
 	state := BucketState{
 		ID: b.id, Limit: b.limit, Rate: b.rate(), Level: b.level, Waiting: b.waiting,
 		Left: b.left, Tokens: b.tokens, Throttled: b.throttled, Cuts: b.cuts,
+	}
+	if m := b.pace.belief; m != nil {
+		state.Available, state.Adapting = m.avail, m.phase.String()
+		if !b.limit.Unknown {
+			state.Others = max(0, max(b.limit.Refill, b.limit.Rate)-m.avail)
+		}
 	}
 	if b.limit.unlimited() {
 		state.Level = math.Inf(1)

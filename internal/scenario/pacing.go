@@ -84,7 +84,7 @@ type byHand struct{ governor }
 const byHandScope = "by hand"
 
 func newByHand(w *world) *byHand {
-	limit := botorate.Limit{Rate: w.way.Rate, Burst: w.way.Burst, Refill: w.way.Rate, Capacity: w.way.Burst}
+	limit := botorate.Limit{Rate: w.way.Rate, Burst: w.way.Burst}
 	p := &byHand{governor{w: w, sched: botorate.NewScheduler(botorate.Options{Limit: func(botorate.BucketID) botorate.Limit { return limit }})}}
 	p.draws = func(t *target) []botorate.Draw {
 		return []botorate.Draw{{Bucket: botorate.BucketID{Quota: t.service, Scope: byHandScope}, Tokens: 1}}
