@@ -306,6 +306,17 @@ func TestSetLimitWhileAdapting(t *testing.T) {
 	}
 }
 
+// TestStormLeavesSomething throttles without end: a caller that crawls still finds out when that is over.
+func TestStormLeavesSomething(t *testing.T) {
+	for _, l := range []Limit{{Rate: 10, Burst: 5}, {Rate: 10, Burst: 5, Refill: 10, Capacity: 50}, {Rate: 10, Burst: 5, Unknown: true}} {
+		v := serve(t, l, 0, 0)
+		v.busy(2 * time.Hour)
+		if b := v.state(); b.Rate < 0.3 || b.Rate > 1 {
+			t.Errorf("%+v: %v/s after two hours of throttles, want about a twentieth", l, b.Rate)
+		}
+	}
+}
+
 // TestBeliefLaws drives one bucket with random limits, throttles, outcomes and times: what is believed stays finite, the pace stays within a limit that
 // others have a part of, time that goes back changes nothing, and after a storm of throttles the rate comes back.
 func TestBeliefLaws(t *testing.T) {

@@ -114,7 +114,9 @@ func (w *world) limit() func(botorate.BucketID) botorate.Limit {
 	if !w.way.Unknown {
 		return func(id botorate.BucketID) botorate.Limit {
 			q, _ := w.real.initial(id)
-			return q.Limit(float64(w.way.Share))
+			l := q.Limit(float64(w.way.Share))
+			l.Unknown = false // this way is told what the simulated service has
+			return l
 		}
 	}
 	guess, _ := w.policy.Quota(botorate.BucketID{Quota: "unheard-of:Action", Scope: "0/nowhere"})

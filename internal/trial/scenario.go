@@ -20,7 +20,7 @@ type Scenario struct {
 	Callers          int     // each sends one attempt after the other, as fast as it may
 	Governors        int     // that the callers are spread over, and that don't know of each other; 0 means 1
 	Others           []Load
-	HeldOut          bool // not looked at while the adaptation was made
+	HeldOut          bool // nothing was changed for its sake
 }
 
 // Scenarios returns the trials, in order. In [Within] the others stay within the headroom of a share of 80 %.
