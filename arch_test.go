@@ -16,7 +16,7 @@ const module = "github.com/botorate/botorate"
 // layers is the order of the packages: a package imports only from lower layers. The root package, the library, is ".".
 // The files are parsed here, not by `go list`, so that a cached test result can't hide a broken rule (go.dev/issue/30313).
 var layers = [][]string{
-	{".", "internal/ca", "internal/relay", "internal/sim", "internal/wire/gen", "awssdk/gen"},
+	{".", "internal/ca", "internal/relay", "internal/sim", "internal/throttle", "internal/wire/gen", "awssdk/gen"},
 	{"quota", "internal/wire", "internal/report", "internal/childenv", "internal/learnt", "internal/trial"},
 	{"internal/config", "internal/proxy", "internal/lab", "internal/trace", "awssdk"},
 	{"internal/demo", "internal/daemon", "internal/scenario"},

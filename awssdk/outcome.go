@@ -9,12 +9,12 @@ import (
 	"time"
 
 	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
-	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/middleware"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/botorate/botorate"
+	"github.com/botorate/botorate/internal/throttle"
 )
 
 // judge says what an attempt's error means for the rate, and whether the attempt was sent at all.
@@ -27,7 +27,7 @@ func judge(service string, metadata middleware.Metadata, err error) (o botorate.
 	if answer, ok := errors.AsType[smithy.APIError](err); ok {
 		code, message = answer.ErrorCode(), answer.ErrorMessage()
 	}
-	if !isThrottle(service, r.StatusCode, code) {
+	if !throttle.Is(service, "", r.StatusCode, code) {
 		return o, true
 	}
 	return botorate.Outcome{
@@ -46,35 +46,6 @@ func wasSent(err error) bool {
 	network, ok := errors.AsType[*net.OpError](err)
 	return !ok || network.Op != "dial"
 }
-
-// isThrottle reports whether an error answer says that the attempt was refused for its rate: it has one of the SDK's own codes, or one of
-// service models that no SDK lists, or the status for it. Codes that only look like it are left out.
-// Source: retry.DefaultThrottleErrorCodes, https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html, botocore 1.43.67
-// service models (read 2026-11-23).
-func isThrottle(service string, status int, code string) bool {
-	switch code {
-	case "LimitExceededException": // elsewhere a quota of things, not a rate
-		return isThrottleStatus(status) || service == "kinesis" || service == "dynamodb"
-	case "SlowDownException", // there it paces the polling for a device code
-		"CapacityDecreaseRequestLimitExceeded", "TooManyCookiesInOriginRequestPolicy",
-		"TooManyDistributionsAssociatedToOriginRequestPolicy", "TooManyEntriesInBatchRequest", "TooManyEntriesInBatchRequestException",
-		"TooManyHeadersInOriginRequestPolicy", "TooManyOriginRequestPolicies", "TooManyQueryStringsInOriginRequestPolicy",
-		"TooManyRequestedAttributes":
-		return code == "SlowDownException" && service != "sso-oauth"
-	case "Throttled", "ThrottledClientException", "TooManyRequests", "TooManyRequestException", "TooManyRequestsError",
-		"RateLimitExceededException", "CallRateLimitExceededException", "ThrottledRequestException", "EKSRequestThrottledException",
-		"LambdaThrottledException", "KMSThrottling", "KMSThrottlingException", "KMSThrottlingFault", "KmsThrottlingException",
-		"KmsThrottled", "DependencyThrottle", "RequestLimitExceededException", "DependentServiceRequestThrottlingFault":
-		return true
-	}
-	if _, ok := retry.DefaultThrottleErrorCodes[code]; ok {
-		return true
-	}
-	return isThrottleStatus(status)
-}
-
-// isThrottleStatus reports whether a status says it without a code: 509 is an old bandwidth limit.
-func isThrottleStatus(status int) bool { return status == http.StatusTooManyRequests || status == 509 }
 
 // maxRetryAfter bounds what a service can ask for.
 const maxRetryAfter = 5 * time.Minute

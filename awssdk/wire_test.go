@@ -16,12 +16,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/botorate/botorate/internal/relay"
+	"github.com/botorate/botorate/internal/throttle"
 	"github.com/botorate/botorate/internal/wire"
 )
 
 // TestThrottlesAsWire: the proxy and the SDK's step call the same answers throttles.
 func TestThrottlesAsWire(t *testing.T) {
-	codes := slices.Concat(slices.Sorted(maps.Keys(retry.DefaultThrottleErrorCodes)), literals(t, "outcome.go", "isThrottle"),
+	codes := slices.Concat(slices.Sorted(maps.Keys(retry.DefaultThrottleErrorCodes)), literals(t, "../internal/throttle/throttle.go", "Code"), literals(t, "../internal/throttle/throttle.go", "isRefusal"),
 		[]string{"AccessDenied", "InternalFailure", "Throttle", "ServiceUnavailable", ""})
 	for _, service := range []string{"ec2", "kinesis", "dynamodb", "sso-oauth", "s3", "lambda"} {
 		for _, status := range []int{400, 403, 429, 500, 503, 509} {
@@ -32,7 +33,7 @@ func TestThrottlesAsWire(t *testing.T) {
 					t.Fatal(err)
 				}
 				want := wire.Judge(&wire.Request{Service: service}, &head, fmt.Appendf(nil, `{"__type": %q}`, code)).Verdict == wire.Throttle
-				if got := isThrottle(service, status, code); got != want {
+				if got := throttle.Is(service, "", status, code); got != want {
 					t.Errorf("%s %d %s: %v, but package wire says %v", service, status, code, got, want)
 				}
 			}

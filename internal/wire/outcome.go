@@ -11,6 +11,7 @@ import (
 	"github.com/fxamacker/cbor/v2"
 
 	"github.com/botorate/botorate/internal/relay"
+	"github.com/botorate/botorate/internal/throttle"
 )
 
 // NeedsErrorBody reports whether the body of a response must be read to tell its outcome: any status of 400 and above.
@@ -25,7 +26,7 @@ func Judge(r *Request, head *relay.Head, body []byte) Outcome {
 	e := errorIn(head, decoded(body, head.Get("Content-Encoding"), MaxErrorBody))
 	o := Outcome{Code: e.codes[0], RetryAfter: retryAfter(head)}
 	for _, code := range e.codes {
-		if isThrottle(r, head.Status, code) {
+		if throttle.Code(r.Service, r.API, head.Status, code) {
 			o.Verdict, o.Code = Throttle, code
 			break
 		}
@@ -34,8 +35,7 @@ func Judge(r *Request, head *relay.Head, body []byte) Outcome {
 	case o.Verdict == Throttle:
 	case o.Code == "" && head.Status == 503 && isS3(r.Service) && bytes.Contains(statusLine(head), []byte(" Slow Down")):
 		o.Verdict, o.Code = Throttle, "SlowDown" // an answer to HEAD has only this
-	case isRefusal(o.Code):
-	case head.Status == 429, head.Status == 509:
+	case throttle.Is(r.Service, r.API, head.Status, o.Code):
 		o.Verdict = Throttle
 	}
 	if o.Verdict == Throttle {
@@ -50,51 +50,6 @@ func Judge(r *Request, head *relay.Head, body []byte) Outcome {
 func statusLine(head *relay.Head) []byte {
 	line, _ := cutByte(head.Raw, '\r')
 	return line
-}
-
-// isThrottle reports whether an error code says that a request was refused for its rate. The first list is the SDKs' own,
-// the second has codes of service models that no SDK lists.
-// Source: botocore standard.py, aws-sdk-go-v2 aws/retry/standard.go @1489ddb2,
-// https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html, botocore 1.43.67 service models (read 2026-11-23).
-func isThrottle(r *Request, status int, code string) bool {
-	switch code {
-	case "Throttling", "ThrottlingException", "ThrottledException", "RequestThrottledException", "TooManyRequestsException",
-		"ProvisionedThroughputExceededException", "TransactionInProgressException", "RequestLimitExceeded", "BandwidthLimitExceeded",
-		"RequestThrottled", "SlowDown", "PriorRequestNotComplete", "EC2ThrottledException":
-		return true
-	case "Throttled", "ThrottledClientException", "TooManyRequests", "TooManyRequestException", "TooManyRequestsError",
-		"RateLimitExceededException", "CallRateLimitExceededException", "ThrottledRequestException", "EKSRequestThrottledException",
-		"LambdaThrottledException", "KMSThrottling", "KMSThrottlingException", "KMSThrottlingFault", "KmsThrottlingException",
-		"KmsThrottled", "DependencyThrottle", "RateLimitError", "RequestLimitExceededException", "DependentServiceRequestThrottlingFault":
-		return true
-	case "LimitExceededException": // elsewhere a quota of things, not a rate
-		switch r.Service {
-		case "kinesis", "dynamodb":
-			return true
-		case "amplify", "codeconnections", "codestar-connections", "connect", "dlm":
-			return false
-		}
-		return status == 429
-	case "ModelNotReadyException": // elsewhere the model is on its way, and no rate
-		return r.API == "inferencerouter-runtime.sagemaker"
-	case "SlowDownException": // there it paces the polling for a device code
-		return r.Service != "sso-oauth"
-	}
-	return false
-}
-
-// isRefusal reports whether a code that is no throttle's tells of something else than a rate, whatever the status: of a number of
-// things that is used up, of a conflict, of an untimely call.
-func isRefusal(code string) bool {
-	switch code {
-	case "SlowDownException", "CapacityDecreaseRequestLimitExceeded", "VolumeModificationRateExceededException",
-		"ConcurrentModificationException", "ModelNotReadyException", "ServiceUnavailableException":
-		return true
-	}
-	if strings.Contains(code, "Rate") || strings.Contains(code, "Request") {
-		return false
-	}
-	return strings.HasPrefix(code, "TooMany") || strings.Contains(code, "LimitExceeded") || strings.Contains(code, "QuotaExceeded")
 }
 
 // An errorText is what an error response says: its codes, most telling first, and its message.
