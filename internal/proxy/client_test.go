@@ -364,6 +364,54 @@ func TestServeEndsGracefully(t *testing.T) {
 	}
 }
 
+// What is in the middle of a body when Serve is to end goes through to its last byte, in either direction.
+func TestServeEndsInABody(t *testing.T) {
+	const half, size = 100_000, 200_000
+	body := strings.Repeat("b", half)
+	head := fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", size)
+	begun, stopped := make(chan struct{}), make(chan struct{})
+	w := newWorld(t, func(c *tls.Conn) {
+		if strings.HasPrefix(readHead(t, c), "GET ") {
+			io.WriteString(c, head+body)
+			<-stopped
+			io.WriteString(c, body)
+		} else {
+			got := readN(t, c, half)
+			close(begun)
+			if got += readN(t, c, half); got != body+body {
+				t.Error("the upload arrived changed")
+			}
+			io.WriteString(c, okAnswer)
+		}
+		c.Read(make([]byte, 1))
+	}, func(w *world) { w.server.Grace = 20 * time.Second })
+	idle, up, down := w.open(s3Host), w.open(s3Host), w.open(s3Host)
+	io.WriteString(up, withBody("PUT", fmt.Sprintf("Content-Length: %d\r\n", size), body))
+	<-begun
+	io.WriteString(down, get("/", ""))
+	readHead(t, down)
+	readN(t, down, half)
+	w.stop()
+	if _, err := idle.Read(make([]byte, 1)); err == nil {
+		t.Error("the idle connection goes on")
+	}
+	close(stopped)
+	io.WriteString(up, body)
+	for _, c := range []struct {
+		conn *tls.Conn
+		rest string
+	}{{up, okAnswer}, {down, body}} {
+		if got, err := io.ReadAll(c.conn); string(got) != c.rest || err != nil {
+			t.Errorf("the rest has %d bytes, %v; want %d", len(got), err, len(c.rest))
+		}
+	}
+	err := <-w.served
+	w.served <- err
+	if err != nil {
+		t.Error(err)
+	}
+}
+
 // After the grace, Serve returns whatever its clients do.
 func TestServeEndsHeldAndStuck(t *testing.T) {
 	arrived := make(chan struct{})
