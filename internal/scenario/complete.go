@@ -15,7 +15,6 @@ const (
 // complete fills in what a file leaves out, and checks the rest.
 func (f *File) complete(r *reader) error {
 	f.Title = cmp.Or(f.Title, f.Name)
-	f.Duration = cmp.Or(f.Duration, defaultDuration)
 	f.Seed = cmp.Or(f.Seed, defaultSeed)
 	var watch Action
 	switch err := watch.parse(f.Watch); {
@@ -27,6 +26,14 @@ func (f *File) complete(r *reader) error {
 		return r.fail(1, "a list of who calls AWS", "there are no workloads")
 	case len(f.Ways) == 0:
 		return r.fail(1, "a list, such as pacing: [none, botorate 80%]", "there is no pacing")
+	case r.has(&f.Duration) && f.Duration <= 0:
+		return r.fail(r.line(&f.Duration), "leave it out for "+defaultDuration.String(), "want a duration above 0")
+	}
+	f.Duration = cmp.Or(f.Duration, defaultDuration)
+	for i := range f.Ways {
+		if same := func(w Way) bool { return w.Name == f.Ways[i].Name }; slices.ContainsFunc(f.Ways[:i], same) {
+			return r.fail(r.line(&f.Ways[i]), "", "pacing %q is there twice", f.Ways[i].Name)
+		}
 	}
 	f.watch = watch.action
 	if err := f.checkTimes(r); err != nil {
@@ -57,30 +64,55 @@ func (f *File) complete(r *reader) error {
 
 // checkTimes checks amounts, changes and incidents.
 func (f *File) checkTimes(r *reader) error {
-	positive := func(at any, capacity, refill float64) error {
-		if capacity < 1 || refill <= 0 {
-			return r.fail(r.line(at), "", "want a capacity of at least 1 and a refill above 0")
-		}
-		return nil
-	}
 	for i := range f.Limits {
-		if err := positive(&f.Limits[i], f.Limits[i].Capacity, f.Limits[i].Refill); err != nil {
+		a := &f.Limits[i]
+		a.stepped = r.has(&a.Step)
+		if err := r.checkMatch(a, &a.Match); err != nil {
 			return err
+		}
+		if onlyStep := a.stepped && !r.has(&a.Capacity) && !r.has(&a.Refill); !onlyStep && !positive(a.Capacity, a.Refill) {
+			return r.fail(r.line(a), "or a step alone", wantAmount)
 		}
 	}
 	for i := range f.Changes {
-		if err := positive(&f.Changes[i], f.Changes[i].Capacity, f.Changes[i].Refill); err != nil {
+		c := &f.Changes[i]
+		if err := r.checkMatch(c, &c.Match); err != nil {
 			return err
+		}
+		switch {
+		case !positive(c.Capacity, c.Refill):
+			return r.fail(r.line(c), "", wantAmount)
+		case c.At >= f.Duration:
+			return r.fail(r.line(c), "", "a change at %v comes after the end, which is at %v", c.At, f.Duration)
 		}
 	}
 	for i := range f.Incidents {
-		if in := &f.Incidents[i]; in.To <= in.From {
+		in := &f.Incidents[i]
+		if err := r.checkMatch(in, &in.Match); err != nil {
+			return err
+		}
+		switch {
+		case in.To <= in.From:
 			return r.fail(r.line(in), "", "an incident ends after it began: want to later than from")
-		} else if in.Refuse <= 0 {
+		case in.Refuse <= 0:
 			return r.fail(r.line(in), "say refuse: 50%", "an incident refuses a part of what comes")
+		case in.From >= f.Duration:
+			return r.fail(r.line(in), "", "an incident from %v on comes after the end, which is at %v", in.From, f.Duration)
 		}
 	}
 	return nil
+}
+
+const wantAmount = "want a capacity of at least 1 and a refill above 0"
+
+func positive(capacity, refill float64) bool { return capacity >= 1 && refill > 0 }
+
+// checkMatch refuses what doesn't say which actions it is about.
+func (r *reader) checkMatch(of any, m *Match) error {
+	if r.has(m) {
+		return nil
+	}
+	return r.fail(r.line(of), `a service, ec2; an action, ec2:DescribeSnapshots; a group, iam:Get*; or "*" for everything`, "there is no match")
 }
 
 // presets are what is usual for a kind of workload, unless the file says otherwise. Connections are inside a Region: 10 ms to AWS and
@@ -107,6 +139,9 @@ func (w *Workload) complete(r *reader) error {
 		return r.fail(r.line(w), "known kinds: "+strings.Join(sortedKeys(presets()), ", "), "a workload has a kind")
 	case !ok:
 		return r.fail(r.line(&w.Kind), suggest(w.Kind, sortedKeys(presets())), "unknown kind %q", w.Kind)
+	}
+	if err := w.checkKeys(r); err != nil {
+		return err
 	}
 	w.Name = cmp.Or(w.Name, w.Kind)
 	w.SDK = cmp.Or(w.SDK, p.SDK)
@@ -137,6 +172,37 @@ func (w *Workload) complete(r *reader) error {
 	return w.completeSteps(r)
 }
 
+// checkKeys refuses keys that mean nothing to the workload's kind.
+func (w *Workload) checkKeys(r *reader) error {
+	scout, trace := w.Kind == kindScout, w.Kind == kindTrace
+	rounds := !scout && !trace
+	for _, k := range []struct {
+		name  string
+		at    any
+		means bool
+	}{
+		{"account", &w.Account, scout},
+		{"services", &w.Services, scout},
+		{"workers", &w.Workers, scout || trace},
+		{"fresh-clients", &w.Fresh, scout},
+		{"build-cost", &w.Build, scout},
+		{"pool-per-service", &w.PoolPerService, scout},
+		{"every", &w.Every, rounds},
+		{"jitter", &w.Jitter, rounds},
+		{"times", &w.Times, rounds},
+		{"within", &w.Within, rounds},
+		{"steps", &w.Steps, rounds},
+		{"accounts", &w.Accounts, rounds},
+		{"regions", &w.Regions, rounds},
+		{"trace", &w.Trace, trace},
+	} {
+		if r.has(k.at) && !k.means {
+			return r.fail(r.line(k.at), "docs/lab.md says what each kind has", "%s means nothing to a workload of kind %s", k.name, w.Kind)
+		}
+	}
+	return nil
+}
+
 func (w *Workload) completeScout(r *reader) error {
 	if !r.has(&w.Fresh) {
 		w.Fresh = true
@@ -164,6 +230,9 @@ func (w *Workload) completeScout(r *reader) error {
 func (w *Workload) completeSteps(r *reader) error {
 	if w.Kind == kindTrace {
 		return nil
+	}
+	if w.Times > 1 && w.Every == 0 {
+		return r.fail(r.line(&w.Times), "say every: 30s", "%d rounds need a time between them: there is no every", w.Times)
 	}
 	if len(w.Steps) == 0 {
 		return r.fail(r.line(w), "such as steps: [{calls: [ec2:DescribeInstances], count: 5}]", "%s %s makes no calls: there are no steps", w.Kind, w.Name)

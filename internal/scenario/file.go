@@ -36,11 +36,14 @@ type File struct {
 	watch action
 }
 
-// An Amount says how large AWS's buckets are whose actions match.
+// An Amount says how large AWS's buckets are whose actions match, how they are refilled, or both. What it doesn't say stays.
 type Amount struct {
-	Match    Match   `yaml:"match"`
-	Capacity float64 `yaml:"capacity"`
-	Refill   float64 `yaml:"refill"`
+	Match    Match    `yaml:"match"`
+	Capacity float64  `yaml:"capacity"` // 0 for what it was; the refill then, too
+	Refill   float64  `yaml:"refill"`
+	Step     Duration `yaml:"step"` // tokens are added in steps of this; 0s means continuously
+
+	stepped bool // the file says Step
 }
 
 func (a *Amount) applies(id botorate.BucketID) bool {
@@ -54,6 +57,16 @@ type Change struct {
 	Match    Match    `yaml:"match"`
 	Capacity float64  `yaml:"capacity"`
 	Refill   float64  `yaml:"refill"`
+}
+
+// amend makes q what a says.
+func (a *Amount) amend(q *quota.Quota) {
+	if a.Capacity > 0 {
+		q.Capacity, q.Refill = a.Capacity, a.Refill
+	}
+	if a.stepped {
+		q.Step = a.Step.Duration()
+	}
 }
 
 // An Incident is a time in which AWS refuses a part of what comes, whatever the buckets hold.
@@ -153,13 +166,13 @@ const (
 
 // Parse reads a scenario; name is for messages. set changes settings, each KEY=VALUE, before they are checked. The error is a *[ParseError].
 func Parse(name string, data []byte, set ...string) (*File, error) {
-	f := &File{Name: name, archive: txtar.Parse(data)}
+	f := &File{Name: name, archive: txtar.Parse(bytes.TrimPrefix(data, []byte("\ufeff")))}
 	f.About = strings.TrimSpace(string(f.archive.Comment))
 	r := reader{file: name}
-	at := slices.IndexFunc(f.archive.Files, func(t txtar.File) bool { return t.Name == settingsName })
-	if at < 0 {
-		return nil, &ParseError{File: name, Line: 1, Problem: "there is no -- " + settingsName + " --", hint: "docs/lab.md describes the format; `botorate lab list` names examples"}
+	if err := f.checkParts(); err != nil {
+		return nil, err
 	}
+	at := slices.IndexFunc(f.archive.Files, func(t txtar.File) bool { return t.Name == settingsName })
 	r.offset = linesBefore(f.archive, at)
 	if err := r.document(f.archive.Files[at].Data, f, set); err != nil {
 		return nil, err
@@ -173,6 +186,24 @@ func Parse(name string, data []byte, set ...string) (*File, error) {
 		return nil, err
 	}
 	return f, nil
+}
+
+// checkParts refuses an archive without settings, or with two parts of one name.
+func (f *File) checkParts() error {
+	names := map[string]bool{}
+	for i, t := range f.archive.Files {
+		if names[t.Name] {
+			return &ParseError{File: f.Name, Line: linesBefore(f.archive, i), Problem: "-- " + t.Name + " -- is there twice"}
+		}
+		names[t.Name] = true
+	}
+	if names[settingsName] {
+		return nil
+	}
+	return &ParseError{
+		File: f.Name, Line: 1, Problem: "there is no -- " + settingsName + " --",
+		hint: "the settings stand below such a line; docs/lab.md describes the format, and `botorate lab list` names examples",
+	}
 }
 
 // linesBefore counts the lines of an archive before the content of a file.

@@ -20,13 +20,13 @@ pacing: [none, botorate 50%]
 // TestMistakes: each is told with its line and, where there is a likely one, what is meant.
 func TestMistakes(t *testing.T) {
 	for _, tt := range []struct{ from, to, want, hint string }{
-		{"scenario.yaml", "scenario.yml", "f:1: there is no -- scenario.yaml --", "docs/lab.md describes the format; `botorate lab list` names examples"},
+		{"scenario.yaml", "scenario.yml", "f:1: there is no -- scenario.yaml --", "the settings stand below such a line; docs/lab.md describes the format, and `botorate lab list` names examples"},
 		{"watch:", "wach:", `f:3: unknown key "wach"`, `did you mean "watch"?`},
 		{"watch: ec2:DescribeInstances\n", "", "f:3: there is no watch", "say whose bucket the report is to show, such as watch: ec2:DescribeSnapshotAttribute"},
 		{"kind: bursts", "kind: burst", `f:4: unknown kind "burst"`, `did you mean "bursts"?`},
 		{"kind: bursts", "sdk: legcy, kind: bursts", `f:4: unknown sdk "legcy"`, `did you mean "legacy"?`},
 		{"times: 2", "every: soon", `f:4: want a time such as 30s, got "soon"`, "write 90s, 5m or 1h30m"},
-		{"times: 2", "times: -2", `f:4: want a whole number, got "-2"`, ""},
+		{"times: 2", "times: -2", `f:4: want a whole number of 0 or more, got "-2"`, ""},
 		{"ec2:DescribeInstances]", "DescribeInstances]", `f:4: want an action, such as ec2:DescribeInstances, got "DescribeInstances"`, ""},
 		{"botorate 50%", "botrate 50%", `f:5: unknown way of pacing "botrate"`, `did you mean "botorate"?`},
 		{"botorate 50%", "latency", `f:5: pacing "latency": want latency and a time, such as 250ms, or tuned`, ""},
@@ -35,7 +35,7 @@ func TestMistakes(t *testing.T) {
 		{"pacing:", "assert: [b.time of none = 1]\npacing:", `f:5: no workload is named "b"`, `did you mean "a"?`},
 		{"pacing:", "assert: [a.tim of none = 1]\npacing:", `f:5: unknown metric "tim"`, `did you mean "time"?`},
 		{"pacing:", "assert: [a.time of none]\npacing:", `f:5: assertion "a.time of none": want two sides with <=, >=, <, > or = between them, such as scan.time of botorate 80% <= 1.05 * 931s`, ""},
-		{"pacing:", "limits: [{match: ec2, capacity: 5}]\npacing:", "f:5: want a capacity of at least 1 and a refill above 0", ""},
+		{"pacing:", "limits: [{match: ec2, capacity: 5}]\npacing:", "f:5: want a capacity of at least 1 and a refill above 0", "or a step alone"},
 		{"pacing:", "incidents: [{from: 2m, to: 1m, match: ec2, refuse: 10%}]\npacing:", "f:5: an incident ends after it began: want to later than from", ""},
 		{"workloads: [{", "workloads: [{name: a, kind: trace, trace: x}, {", `f:4: the archive has no file "x"`, "known here: scenario.yaml"},
 	} {

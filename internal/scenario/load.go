@@ -54,7 +54,7 @@ func (l *load) finish() {
 func (l *load) run() {
 	switch l.Kind {
 	case kindScout:
-		newScan(l).run()
+		l.w.loop.After(l.Start.Duration(), newScan(l).run)
 	case kindTrace:
 		newReplay(l).run()
 	default:

@@ -47,7 +47,7 @@ func (r *reader) document(data []byte, into any, set []string) error {
 	var doc yaml.Node
 	if err := yaml.Load(data, &doc); err != nil {
 		if at, ok := errors.AsType[*yaml.LoadError](err); ok {
-			return r.fail(at.Mark.Line, "", "%s", at.Message)
+			return r.fail(at.Mark.Line, yamlHint(at.Message), "%s", at.Message)
 		}
 		return r.fail(1, "", "%v", err)
 	}
@@ -61,6 +61,17 @@ func (r *reader) document(data []byte, into any, set []string) error {
 		}
 	}
 	return r.value(root, reflect.ValueOf(into).Elem())
+}
+
+// yamlHint says what the parser of YAML most likely met.
+func yamlHint(message string) string {
+	switch {
+	case strings.Contains(message, "tab character"):
+		return "indent with blanks, not with tabs"
+	case strings.Contains(message, "end of stream"):
+		return "a quotation mark or a bracket is open"
+	}
+	return ""
 }
 
 // set changes one setting: a path of keys and of places in lists (from 0) or names in them, with a new value.
@@ -231,13 +242,13 @@ func (r *reader) scalar(n *yaml.Node, v reflect.Value) error {
 	case reflect.Int:
 		i, err := strconv.Atoi(n.Value)
 		if err != nil || i < 0 {
-			return r.fail(n.Line, "", "want a whole number, got %q", n.Value)
+			return r.fail(n.Line, "", "want a whole number of 0 or more, got %q", n.Value)
 		}
 		v.SetInt(int64(i))
 	case reflect.Float64:
 		x, err := strconv.ParseFloat(n.Value, 64)
 		if err != nil || !(x >= 0 && x < 1e12) {
-			return r.fail(n.Line, "", "want a number, got %q", n.Value)
+			return r.fail(n.Line, "", "want a number of 0 or more, below 1e12, got %q", n.Value)
 		}
 		v.SetFloat(x)
 	case reflect.Int64: // a time.Duration

@@ -39,6 +39,21 @@ func (e *EndlessError) Hint() string {
 	return "give it a longer duration, or workloads that can be done in it"
 }
 
+// An UntunableError tells that somebody is throttled with whatever delay.
+type UntunableError struct {
+	Scenario, Way string
+	Delay         time.Duration // the longest that was tried
+}
+
+func (e *UntunableError) Error() string {
+	return fmt.Sprintf("%s: %q can't be tuned: even with %s somebody is throttled", e.Scenario, e.Way, short(e.Delay))
+}
+
+// Hint says what to do.
+func (e *UntunableError) Hint() string {
+	return "what is not paced is refused by itself: see what it does under pacing: [none], or name a time instead of tuned"
+}
+
 // A StoppedError tells that Progress asked to stop.
 type StoppedError struct{}
 
@@ -82,6 +97,9 @@ func (f *File) tune(w Way, o Options) (Way, error) {
 		ok, err := clean(high)
 		if err != nil {
 			return w, fmt.Errorf("tune %s: %w", w.Name, err)
+		}
+		if !ok && w.Delay > f.Duration.Duration() {
+			return w, &UntunableError{f.Name, w.Name, w.Delay}
 		}
 		if ok {
 			break
@@ -196,7 +214,7 @@ func (w *world) schedule() {
 	for i := range w.file.Changes {
 		c := &w.file.Changes[i]
 		w.loop.After(c.At.Duration(), func() {
-			w.real.rules = append(slices.Clip(w.real.rules), Amount{c.Match, c.Capacity, c.Refill})
+			w.real.rules = append(slices.Clip(w.real.rules), Amount{Match: c.Match, Capacity: c.Capacity, Refill: c.Refill})
 			w.cloud.Resize(w.loop.Now())
 		})
 	}

@@ -97,7 +97,7 @@ func (a *amounts) by(id botorate.BucketID, rules []Amount) (quota.Quota, float64
 	q, _ := a.policy.Quota(id)
 	for i := range rules {
 		if rules[i].applies(id) {
-			q.Capacity, q.Refill = rules[i].Capacity, rules[i].Refill
+			rules[i].amend(&q)
 		}
 	}
 	return q, 1
