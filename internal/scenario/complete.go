@@ -5,6 +5,9 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/botorate/botorate"
+	"github.com/botorate/botorate/quota"
 )
 
 const (
@@ -53,6 +56,9 @@ func (f *File) complete(r *reader) error {
 			return err
 		}
 	}
+	if err := f.checkWatch(r); err != nil {
+		return err
+	}
 	for i := range f.Assertions {
 		a := &f.Assertions[i]
 		if problem, hint := a.check(f); problem != "" {
@@ -60,6 +66,42 @@ func (f *File) complete(r *reader) error {
 		}
 	}
 	return nil
+}
+
+// checkWatch refuses a watched action whose bucket nobody draws from, as far as the file says what is called.
+func (f *File) checkWatch(r *reader) error {
+	policy, err := quota.NewPolicy(quota.Settings{Share: 1})
+	if err != nil {
+		return err
+	}
+	draws := func(a action) []botorate.Draw {
+		return policy.Draws(a.call(accountName(0), home))
+	}
+	watched := draws(f.watch)[0].Bucket
+	var called []string
+	for i := range f.Workloads {
+		w := &f.Workloads[i]
+		if w.Kind == kindScout {
+			return nil // it calls what ScoutSuite calls
+		}
+		actions := make([]action, 0, len(w.trace))
+		for _, e := range w.trace {
+			actions = append(actions, e.action)
+		}
+		for _, s := range w.Steps {
+			for _, a := range s.Calls {
+				actions = append(actions, a.action)
+			}
+		}
+		for _, a := range actions {
+			if slices.ContainsFunc(draws(a), func(d botorate.Draw) bool { return d.Bucket == watched }) {
+				return nil
+			}
+			called = append(called, a.name())
+		}
+	}
+	slices.Sort(called)
+	return r.fail(r.line(&f.Watch), suggest(f.watch.name(), slices.Compact(called)), "nobody draws from the bucket of %s", f.watch.name())
 }
 
 // checkTimes checks amounts, changes and incidents.
@@ -158,18 +200,34 @@ func (w *Workload) complete(r *reader) error {
 	if !r.has(&w.Jitter) {
 		w.Jitter = p.Jitter
 	}
-	w.Start, w.Within = cmp.Or(w.Start, p.Start), cmp.Or(w.Within, p.Within)
+	if !r.has(&w.Start) {
+		w.Start = p.Start
+	}
+	if !r.has(&w.Within) {
+		w.Within = p.Within
+	}
 	w.Accounts, w.Regions = max(w.Accounts, 1), max(w.Regions, 1)
 	if w.Regions > len(regionNames()) {
 		return r.fail(r.line(&w.Regions), "", "an account has at most %d Regions", len(regionNames()))
 	}
-	n := &w.Network
-	n.RoundTrip, n.Trips = cmp.Or(n.RoundTrip, p.Network.RoundTrip), cmp.Or(n.Trips, p.Network.Trips)
-	n.Server, n.Spread = cmp.Or(n.Server, p.Network.Server), cmp.Or(n.Spread, p.Network.Spread)
+	w.Network.complete(r, p.Network)
 	if w.Kind == kindScout {
 		return w.completeScout(r)
 	}
 	return w.completeSteps(r)
+}
+
+func (n *network) complete(r *reader, usual network) {
+	n.Trips = cmp.Or(n.Trips, usual.Trips)
+	if !r.has(&n.RoundTrip) {
+		n.RoundTrip = usual.RoundTrip
+	}
+	if !r.has(&n.Server) {
+		n.Server = usual.Server
+	}
+	if !r.has(&n.Spread) {
+		n.Spread = usual.Spread
+	}
 }
 
 // checkKeys refuses keys that mean nothing to the workload's kind.

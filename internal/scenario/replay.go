@@ -33,6 +33,9 @@ func parseTrace(data []byte) ([]event, error) {
 		a := action{service: r.Service, operation: r.Operation, api: r.API, method: r.Method, unfiltered: r.Unfiltered, resources: r.Resources}
 		events = append(events, event{time.Duration(r.At * 1e9), a, [2]string{r.Account, r.Region}})
 	}
+	if len(events) == 0 {
+		return nil, &trace.LineError{Line: 1, Problem: "every attempt of the trace is a repeated one"}
+	}
 	return events, nil
 }
 

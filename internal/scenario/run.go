@@ -191,7 +191,8 @@ func (f *File) world(way Way, o Options) (*world, error) {
 		targets: map[targetKey]*target{}, watched: map[botorate.BucketID]bool{}, chance: sim.Rand(uint64(f.Seed), "incidents"), //nolint:gosec // not negative
 	}
 	w.cloud = &lab.Cloud{Quotas: w.real, ChargeRefused: f.Charge}
-	t := w.target(f.watch, accountName(0), home)
+	account, region := f.place()
+	t := w.target(f.watch, account, region)
 	w.watch = t.draws[0].Bucket
 	w.watched[w.watch] = true
 	w.targets = map[targetKey]*target{}
@@ -207,6 +208,22 @@ func (f *File) world(way Way, o Options) (*world, error) {
 		}
 	}
 	return w, nil
+}
+
+// place is where the watched bucket is: where traces call its action most, else the first account and Region.
+func (f *File) place() (account, region string) {
+	best, counts := [2]string{accountName(0), home}, map[[2]string]int{}
+	for i := range f.Workloads {
+		for _, e := range f.Workloads[i].trace {
+			if e.action.name() != f.watch.name() {
+				continue
+			}
+			if counts[e.where]++; counts[e.where] > counts[best] {
+				best = e.where
+			}
+		}
+	}
+	return best[0], best[1]
 }
 
 // schedule has limits change and incidents begin and end.

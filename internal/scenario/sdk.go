@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"cmp"
 	"math/rand/v2"
 	"time"
 )
@@ -12,6 +13,7 @@ import (
 // (https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html, read 2026-11-23).
 type sdk struct {
 	attempts int           // the most attempts of a call
+	base     time.Duration // of the delays; 0 means a second
 	most     time.Duration // the longest delay
 	jitter   jitter
 	quota    bool          // a throttled call takes retryCost of retryTokens, and stops retrying when they are spent
@@ -20,12 +22,13 @@ type sdk struct {
 	hold     time.Duration // how long botorate holds one of its attempts: see the proxy's holdBound
 }
 
-// A jitter says how the delay before retry n, from 0, is drawn.
+// A jitter says how the delay before retry n, from 0, is drawn. Where it says 2^n s, an SDK with a base of its own has that times 2^n.
 type jitter uint8
 
 const (
 	capAfter  jitter = iota // min(most, rand × 2^n s)
 	capBefore               // rand × min(most, 2^n s)
+	halfFixed               // (1/2 + rand/2) × min(most, 2^n s)
 )
 
 const (
@@ -49,7 +52,9 @@ func sdks() map[string]*sdk {
 		"standard-2025": {attempts: 3, most: 20 * time.Second, jitter: capAfter, quota: true, hold: holdSignature},
 		// The default of every SDK since.
 		"standard": {attempts: 3, most: 20 * time.Second, jitter: capBefore, quota: true, obeys: true, hold: holdSignature},
-		"java":     {attempts: 4, most: 20 * time.Second, jitter: capAfter, quota: true, hold: holdJava},
+		// The AWS SDK for Java 2's default, LEGACY, in which throttles take nothing of the quota
+		// (https://github.com/aws/aws-sdk-java-v2 core/retries DefaultRetryStrategy.java at 25787b38, read 2026-11-24).
+		"java":     {attempts: 4, base: 500 * time.Millisecond, most: 20 * time.Second, jitter: halfFixed, hold: holdJava},
 		"adaptive": {attempts: 3, most: 20 * time.Second, jitter: capBefore, quota: true, obeys: true, adaptive: true, hold: holdSignature},
 		// The Terraform provider: 25 attempts, no quota, up to 300 s.
 		"terraform": {attempts: 25, most: 300 * time.Second, jitter: capBefore, obeys: true, hold: holdSignature},
@@ -59,11 +64,15 @@ func sdks() map[string]*sdk {
 
 // delay is how long to wait after a throttled attempt n, from 1.
 func (s *sdk) delay(r *rand.Rand, n int) time.Duration {
-	whole := time.Second << min(n-1, 20)
-	if s.jitter == capBefore {
+	whole := cmp.Or(s.base, time.Second) << min(n-1, 20)
+	if s.jitter != capAfter {
 		whole = min(whole, s.most)
 	}
-	return min(s.most, time.Duration(float64(whole)*r.Float64()))
+	part := r.Float64()
+	if s.jitter == halfFixed {
+		part = 0.5 + float64(part/2)
+	}
+	return min(s.most, time.Duration(float64(whole)*part))
 }
 
 // retry decides whether attempt n, from 1, is followed by another, and after which wait.

@@ -52,6 +52,14 @@ type action struct {
 
 func (a action) name() string { return a.service + ":" + a.operation }
 
+// call is the action in an account and Region, as the table knows it.
+func (a action) call(account, region string) quota.Call {
+	return quota.Call{
+		Service: a.service, Operation: a.operation, Account: account, Region: region,
+		Unfiltered: a.unfiltered, Resources: a.resources, API: a.api, Method: a.method,
+	}
+}
+
 // A target is an action in an account and Region, with what it draws.
 type target struct {
 	action  string
@@ -67,9 +75,7 @@ func (w *world) target(a action, account, region string) *target {
 		return t
 	}
 	t := &target{action: a.name(), service: a.service}
-	t.draws = w.policy.Draws(quota.Call{
-		Service: a.service, Operation: a.operation, Account: account, Region: region, Unfiltered: a.unfiltered, Resources: a.resources, API: a.api, Method: a.method,
-	})
+	t.draws = w.policy.Draws(a.call(account, region))
 	for _, d := range t.draws {
 		t.watched = t.watched || w.watched[d.Bucket]
 	}
