@@ -37,6 +37,23 @@ func TestMistakes(t *testing.T) {
 		{"pacing:", "assert: [a.time of none]\npacing:", `f:5: assertion "a.time of none": want two sides with <=, >=, <, > or = between them, such as scan.time of botorate 80% <= 1.05 * 931s`, ""},
 		{"pacing:", "limits: [{match: ec2, capacity: 5}]\npacing:", "f:5: want a capacity of at least 1 and a refill above 0", "or a step alone"},
 		{"pacing:", "incidents: [{from: 2m, to: 1m, match: ec2, refuse: 10%}]\npacing:", "f:5: an incident ends after it began: want to later than from", ""},
+		{"pacing:", "limits: [{capacity: 5, refill: 5}]\npacing:", "f:5: there is no match", "a service, ec2; an action, ec2:DescribeSnapshots; a group, iam:Get*; or \"*\" for everything"},
+		{"pacing:", "changes: [{at: 1m, capacity: 5, refill: 5}]\npacing:", "f:5: there is no match", "a service, ec2; an action, ec2:DescribeSnapshots; a group, iam:Get*; or \"*\" for everything"},
+		{"pacing:", "limits: [{match: ec2, capacity: -5, refill: 5}]\npacing:", `f:5: want a number of 0 or more, below 1e12, got "-5"`, ""},
+		{"pacing:", "limits: [{match: ec2, capacity: 5, step: 1s}]\npacing:", "f:5: want a capacity of at least 1 and a refill above 0", "or a step alone"},
+		{"pacing:", "limits: [{match: ec2, step: -1s}]\npacing:", `f:5: want a time such as 30s, got "-1s"`, "write 90s, 5m or 1h30m"},
+		{"pacing:", "changes: [{at: 3h, match: ec2, capacity: 5, refill: 5}]\npacing:", "f:5: a change at 3h comes after the end, which is at 2h", ""},
+		{"pacing:", "incidents: [{from: 3h, to: 4h, match: ec2, refuse: 10%}]\npacing:", "f:5: an incident from 3h on comes after the end, which is at 2h", ""},
+		{"pacing:", "duration: 0s\npacing:", "f:5: want a duration above 0", "leave it out for 2h"},
+		{"pacing:", "duration: 90\npacing:", `f:5: want a time such as 30s, got "90"`, "write 90s, 5m or 1h30m"},
+		{"[none,", "[none, none,", `f:5: pacing "none" is there twice`, ""},
+		{"times: 2", "times: 2, every: 0s", "f:4: 2 rounds need a time between them: there is no every", "say every: 30s"},
+		{"times: 2", "times: 2, workers: 5", "f:4: workers means nothing to a workload of kind bursts", "docs/lab.md says what each kind has"},
+		{"bursts, times: 2", "scout, times: 2", "f:4: times means nothing to a workload of kind scout", "docs/lab.md says what each kind has"},
+		{"watch: ec2:DescribeInstances", "watch: ec2:DescribeInstancs", "f:3: nobody draws from the bucket of ec2:DescribeInstancs", `did you mean "ec2:DescribeInstances"?`},
+		{"pacing:", "title: 'A\npacing:", "f:7: found unexpected end of stream", "a quotation mark or a bracket is open"},
+		{"pacing:", "limits:\n\t- {match: ec2, capacity: 5, refill: 5}\npacing:", "f:6: found character that cannot start any token", "indent with blanks, not with tabs"},
+		{"pacing: [none, botorate 50%]\n", "pacing: [none]\n-- scenario.yaml --\n", "f:6: -- scenario.yaml -- is there twice", ""},
 		{"workloads: [{", "workloads: [{name: a, kind: trace, trace: x}, {", `f:4: the archive has no file "x"`, "known here: scenario.yaml"},
 	} {
 		text := strings.Replace(minimal, tt.from, tt.to, 1)
@@ -49,6 +66,25 @@ func TestMistakes(t *testing.T) {
 		if at.Error() != tt.want || at.Hint() != tt.hint {
 			t.Errorf("%s for %s:\ngot  %s\nhint %s\nwant %s\nhint %s", tt.to, tt.from, at, at.Hint(), tt.want, tt.hint)
 		}
+	}
+}
+
+// TestLineEnds: an editor's line ends and byte order mark change nothing.
+func TestLineEnds(t *testing.T) {
+	body := strings.TrimPrefix(minimal, "Comment.\n")
+	for _, text := range []string{strings.ReplaceAll(minimal, "\n", "\r\n"), "\ufeff" + minimal, "\ufeff" + body} {
+		f, err := Parse("f", []byte(text))
+		if err != nil || f.Watch != "ec2:DescribeInstances" || len(f.Ways) != 2 {
+			t.Errorf("%q: %+v, %v", text[:20], f, err)
+		}
+	}
+}
+
+// TestShared: who watches one action of a bucket that others share watches them all.
+func TestShared(t *testing.T) {
+	text := strings.NewReplacer("watch: ec2:DescribeInstances", "watch: lambda:ListFunctions", "calls: [ec2:DescribeInstances]", "calls: [lambda:ListAliases]").Replace(minimal)
+	if _, err := Parse("f", []byte(text)); err != nil {
+		t.Error(err)
 	}
 }
 

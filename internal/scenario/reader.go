@@ -47,7 +47,7 @@ func (r *reader) document(data []byte, into any, set []string) error {
 	var doc yaml.Node
 	if err := yaml.Load(data, &doc); err != nil {
 		if at, ok := errors.AsType[*yaml.LoadError](err); ok {
-			return r.fail(at.Mark.Line, yamlHint(at.Message), "%s", at.Message)
+			return r.fail(at.Mark.Line, yamlHint(at, data), "%s", at.Message)
 		}
 		return r.fail(1, "", "%v", err)
 	}
@@ -64,11 +64,12 @@ func (r *reader) document(data []byte, into any, set []string) error {
 }
 
 // yamlHint says what the parser of YAML most likely met.
-func yamlHint(message string) string {
-	switch {
-	case strings.Contains(message, "tab character"):
+func yamlHint(at *yaml.LoadError, data []byte) string {
+	lines := strings.Split(string(data), "\n")
+	switch n := at.Mark.Line - 1; {
+	case n >= 0 && n < len(lines) && strings.HasPrefix(strings.TrimLeft(lines[n], " "), "\t"):
 		return "indent with blanks, not with tabs"
-	case strings.Contains(message, "end of stream"):
+	case strings.Contains(at.Message, "end of stream"):
 		return "a quotation mark or a bracket is open"
 	}
 	return ""

@@ -3,6 +3,7 @@ package scenario
 import (
 	"context"
 	"math"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -128,23 +129,100 @@ func TestRetryAfter(t *testing.T) {
 	}
 }
 
-// TestLegacy: five attempts, with up to 1, 2, 4 and 8 s between them.
-func TestLegacy(t *testing.T) {
-	cl := &client{sdk: sdks()["legacy"], random: sim.Rand(1, "legacy")}
-	for n := 1; n <= 4; n++ {
-		var most time.Duration
-		for range 1000 {
-			wait, again := cl.retry(n, 0)
-			if !again {
-				t.Fatalf("no retry after attempt %d", n)
-			}
-			most = max(most, wait)
+// TestDelays holds each SDK to its rules: how many attempts it makes of a call that is always throttled, within which bounds it waits after
+// each, and for how many such calls its quota lasts. 500 tokens, five a retry, are a hundred retries.
+func TestDelays(t *testing.T) {
+	const s = time.Second
+	bounds := func(base time.Duration, least float64, most time.Duration, n int) (all [][2]time.Duration) {
+		for range n {
+			all = append(all, [2]time.Duration{time.Duration(float64(min(base, most)) * least), min(base, most)})
+			base *= 2
 		}
-		if bound := time.Second << (n - 1); most > bound || most < bound*9/10 {
-			t.Errorf("after attempt %d up to %v, want nearly %v", n, most, bound)
+		return all
+	}
+	for _, tt := range []struct {
+		sdk    string
+		waits  [][2]time.Duration
+		calls  int // until one is given up early; 0 for never
+		header bool
+	}{
+		{"none", nil, 0, false},
+		{"legacy", [][2]time.Duration{{0, 1 * s}, {0, 2 * s}, {0, 4 * s}, {0, 8 * s}}, 0, false},
+		{"standard-2025", [][2]time.Duration{{0, 1 * s}, {0, 2 * s}}, 50, false},
+		{"standard", [][2]time.Duration{{0, 1 * s}, {0, 2 * s}}, 50, true},
+		{"adaptive", [][2]time.Duration{{0, 1 * s}, {0, 2 * s}}, 50, true},
+		{"java", [][2]time.Duration{{s / 4, s / 2}, {s / 2, 1 * s}, {1 * s, 2 * s}}, 0, false},
+		{"terraform", bounds(s, 0, 300*s, 24), 0, true},
+	} {
+		t.Run(tt.sdk, func(t *testing.T) {
+			cl := &client{sdk: sdks()[tt.sdk], random: sim.Rand(1, tt.sdk), tokens: retryTokens}
+			if cl.sdk.obeys != tt.header {
+				t.Errorf("obeys x-amz-retry-after: %v", cl.sdk.obeys)
+			}
+			checkWaits(t, cl, tt.waits)
+			if calls := quotaOf(cl, len(tt.waits)); calls != tt.calls {
+				t.Errorf("its quota lasts for %d calls, want %d", calls, tt.calls)
+			}
+		})
+	}
+}
+
+// checkWaits makes 2,000 calls that are always throttled: the waits after each attempt fill their bounds, and keep them.
+func checkWaits(t *testing.T, cl *client, want [][2]time.Duration) {
+	t.Helper()
+	least, most := slices.Repeat([]time.Duration{time.Hour}, len(want)), make([]time.Duration, len(want))
+	for range 2000 {
+		cl.tokens = retryTokens
+		waits := attemptsOf(cl)
+		if len(waits) != len(want) {
+			t.Fatalf("%d attempts, want %d", 1+len(waits), 1+len(want))
+		}
+		for i, w := range waits {
+			least[i], most[i] = min(least[i], w), max(most[i], w)
 		}
 	}
-	if _, again := cl.retry(5, 0); again {
-		t.Error("a sixth attempt")
+	for i, bounds := range want {
+		slack := (bounds[1] - bounds[0]) / 50
+		if least[i] < bounds[0] || least[i] > bounds[0]+slack || most[i] > bounds[1] || most[i] < bounds[1]-slack {
+			t.Errorf("after attempt %d it waits %v to %v, want %v", i+1, least[i], most[i], bounds)
+		}
+	}
+}
+
+// quotaOf is after how many calls that are always throttled a client gives one up early; 0 if none of 1,000.
+func quotaOf(cl *client, retries int) int {
+	cl.tokens = retryTokens
+	for calls := range 1000 {
+		if len(attemptsOf(cl)) < retries {
+			return calls
+		}
+	}
+	return 0
+}
+
+// attemptsOf are the waits of a call that is always throttled.
+func attemptsOf(cl *client) (waits []time.Duration) {
+	for n := 1; ; n++ {
+		wait, again := cl.retry(n, 0)
+		if !again {
+			return waits
+		}
+		waits = append(waits, wait)
+	}
+}
+
+// TestLongCap: with a cap before the jitter, the longest delays are spread over all of it; with one after it, most are the cap itself.
+func TestLongCap(t *testing.T) {
+	r := sim.Rand(1, "cap")
+	for name, atCap := range map[string]bool{"standard": false, "standard-2025": true} {
+		n := 0
+		for range 1000 {
+			if sdks()[name].delay(r, 10) == 20*time.Second {
+				n++
+			}
+		}
+		if (n > 900) != atCap {
+			t.Errorf("%s: %d of 1,000 delays are the cap", name, n)
+		}
 	}
 }
