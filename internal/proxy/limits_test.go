@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/botorate/botorate"
 	"github.com/botorate/botorate/internal/ca"
 	"github.com/botorate/botorate/internal/report"
 	"github.com/botorate/botorate/quota"
@@ -26,13 +27,14 @@ type bubble struct {
 	began time.Time
 	ended chan time.Time // when an upstream did
 	told  []report.Attempt
+	gov   *scripted
 }
 
 // inBubble runs client against a proxy whose upstream is handle. The client's part begins after CONNECT.
 func inBubble(t *testing.T, handle func(c *tls.Conn), client func(b *bubble)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		b := &bubble{t: t, ended: make(chan time.Time, 1)}
+		b := &bubble{t: t, ended: make(chan time.Time, 2), gov: &scripted{}}
 		var upstreams sync.WaitGroup
 		var err error
 		if b.aws, err = ca.New(time.Now(), []string{"amazonaws.com"}); err != nil {
@@ -40,7 +42,7 @@ func inBubble(t *testing.T, handle func(c *tls.Conn), client func(b *bubble)) {
 		}
 		s := &Server{
 			Policy: &quota.Policy{}, Authority: b.aws, Roots: rootsOf(b.aws), Tenants: map[string]string{"team": "secret"}, Grace: time.Millisecond,
-			Observe: func(a report.Attempt) { b.told = append(b.told, a) }, gov: &scripted{},
+			Observe: func(a report.Attempt) { b.told = append(b.told, a) }, gov: b.gov,
 			Dial: func(context.Context, string, string) (net.Conn, error) {
 				here, there := net.Pipe()
 				upstreams.Go(func() {
@@ -214,4 +216,61 @@ func TestSlowUpstreams(t *testing.T) {
 			b.took("second event", long, long+time.Second)
 		})
 	})
+}
+
+func TestLateInterimAnswers(t *testing.T) {
+	const late = 4 * time.Minute
+	t.Run("before a long poll's answer", func(t *testing.T) {
+		inBubble(t, func(c *tls.Conn) {
+			readHead(t, c)
+			time.Sleep(late + offRound)
+			io.WriteString(c, "HTTP/1.1 102 Processing\r\n\r\n")
+			time.Sleep(late)
+			io.WriteString(c, okAnswer)
+			c.Read(make([]byte, 1))
+		}, func(b *bubble) {
+			b.conn.SetDeadline(time.Now().Add(time.Hour))
+			io.WriteString(b.conn, get("/", ""))
+			if got := readHead(t, b.conn); !strings.HasPrefix(got, "HTTP/1.1 102 ") {
+				t.Errorf("got %q", got)
+			}
+			if got := readN(t, b.conn, len(okAnswer)); got != okAnswer {
+				t.Errorf("got %q", got)
+			}
+		})
+	})
+	// Each follows, on the same connection, on an answer whose write had a deadline that is over by then.
+	for _, tt := range []struct{ name, request, interim, then string }{
+		{"100 after a hold", withBody("PUT", "Expect: 100-continue\r\nContent-Length: 4\r\n", ""), "HTTP/1.1 100 Continue\r\n\r\n", "body"},
+		{"101 after a hold", get("/", "Connection: upgrade\r\nUpgrade: x\r\n"), "HTTP/1.1 101 Switching Protocols\r\n\r\n", "talk"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			inBubble(t, func(c *tls.Conn) {
+				if first := readHead(t, c); first != tt.request {
+					io.WriteString(c, okAnswer)
+					c.Read(make([]byte, 1))
+					return
+				}
+				time.Sleep(2*time.Minute + offRound)
+				io.WriteString(c, tt.interim)
+				if got := readN(t, c, len(tt.then)); got != tt.then {
+					t.Errorf("got %q", got)
+				}
+				io.WriteString(c, okAnswer)
+			}, func(b *bubble) {
+				b.conn.SetDeadline(time.Now().Add(time.Hour))
+				io.WriteString(b.conn, get("/", ""))
+				readN(t, b.conn, len(okAnswer))
+				b.gov.wait = func(context.Context, botorate.Attempt) error { time.Sleep(late + offRound); return nil }
+				io.WriteString(b.conn, tt.request)
+				if got := readHead(t, b.conn); got != tt.interim {
+					t.Errorf("got %q", got)
+				}
+				io.WriteString(b.conn, tt.then)
+				if got := readN(t, b.conn, len(okAnswer)); got != okAnswer {
+					t.Errorf("got %q", got)
+				}
+			})
+		})
+	}
 }

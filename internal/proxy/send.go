@@ -69,7 +69,6 @@ func (x *session) broken(err error) (again bool) {
 // ask sends what is there of the attempt, begins to send the rest, and reads the head of the final answer.
 func (x *session) ask(up *upstream) error {
 	x.answering, x.pumpErr, x.pumpFailed = false, nil, false
-	up.link.readWithin(slowAnswer)
 	if err := up.link.writeWithin(idleTimeout); err != nil {
 		return err
 	}
@@ -111,8 +110,7 @@ func (x *session) inform(raw []byte) error {
 		}
 		x.continued = true
 	}
-	_, err := x.conn.Write(raw)
-	return err
+	return x.write(raw)
 }
 
 // clientLeft reports whether the client was seen to hang up since the attempt left.
@@ -120,6 +118,7 @@ func (x *session) clientLeft() bool { return x.left || x.watch.clientLeft() }
 
 // readAnswer reads one message head from the upstream. It may be long in coming, but once it began it must come.
 func (x *session) readAnswer(up *upstream) ([]byte, error) {
+	x.awaitWithin(up)
 	for len(up.in.Buffered()) == 0 {
 		if err := up.in.Await(); err != nil && !x.waitOn(up, err) {
 			return nil, err
@@ -131,16 +130,21 @@ func (x *session) readAnswer(up *upstream) ([]byte, error) {
 
 // fill reads a piece of the answer's body.
 func (x *session) fill(up *upstream) error {
-	if x.watch.running() {
-		up.link.readWithin(0)
-	} else {
-		up.link.readWithin(slowAnswer)
-	}
+	x.awaitWithin(up)
 	for {
 		err := up.in.Fill()
 		if err == nil || !x.waitOn(up, err) {
 			return err
 		}
+	}
+}
+
+// awaitWithin lets the next read from the upstream take as long as it likes, once the client is watched.
+func (x *session) awaitWithin(up *upstream) {
+	if x.watch.running() {
+		up.link.readWithin(0)
+	} else {
+		up.link.readWithin(slowAnswer)
 	}
 }
 

@@ -216,7 +216,7 @@ func (x *session) upgrade(up *upstream) {
 	x.observe()
 	x.stopPump(up)
 	x.watch.end()
-	if _, err := x.conn.Write(up.in.Buffered()); err != nil {
+	if err := x.write(up.in.Buffered()); err != nil {
 		x.drop(up)
 		return
 	}
