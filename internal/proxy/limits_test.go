@@ -218,31 +218,34 @@ func TestSlowUpstreams(t *testing.T) {
 	})
 }
 
-func TestLateInterimAnswers(t *testing.T) {
-	const late = 4 * time.Minute
-	t.Run("before a long poll's answer", func(t *testing.T) {
-		inBubble(t, func(c *tls.Conn) {
-			readHead(t, c)
-			time.Sleep(late + offRound)
-			io.WriteString(c, "HTTP/1.1 102 Processing\r\n\r\n")
-			time.Sleep(late)
-			io.WriteString(c, okAnswer)
-			c.Read(make([]byte, 1))
-		}, func(b *bubble) {
-			b.conn.SetDeadline(time.Now().Add(time.Hour))
-			io.WriteString(b.conn, get("/", ""))
-			if got := readHead(t, b.conn); !strings.HasPrefix(got, "HTTP/1.1 102 ") {
-				t.Errorf("got %q", got)
-			}
-			if got := readN(t, b.conn, len(okAnswer)); got != okAnswer {
-				t.Errorf("got %q", got)
-			}
-		})
+// lateAfter is longer than slowAnswer, after which the client is watched.
+const lateAfter = 4 * time.Minute
+
+func TestInterimBeforeALongPoll(t *testing.T) {
+	inBubble(t, func(c *tls.Conn) {
+		readHead(t, c)
+		time.Sleep(lateAfter + offRound)
+		io.WriteString(c, "HTTP/1.1 102 Processing\r\n\r\n")
+		time.Sleep(lateAfter)
+		io.WriteString(c, okAnswer)
+		c.Read(make([]byte, 1))
+	}, func(b *bubble) {
+		b.conn.SetDeadline(time.Now().Add(time.Hour))
+		io.WriteString(b.conn, get("/", ""))
+		if got := readHead(t, b.conn); !strings.HasPrefix(got, "HTTP/1.1 102 ") {
+			t.Errorf("got %q", got)
+		}
+		if got := readN(t, b.conn, len(okAnswer)); got != okAnswer {
+			t.Errorf("got %q", got)
+		}
 	})
-	// Each follows, on the same connection, on an answer whose write had a deadline that is over by then.
+}
+
+// TestInterimAfterAHold has each follow, on the same connection, on an answer whose write had a deadline that is over by then.
+func TestInterimAfterAHold(t *testing.T) {
 	for _, tt := range []struct{ name, request, interim, then string }{
-		{"100 after a hold", withBody("PUT", "Expect: 100-continue\r\nContent-Length: 4\r\n", ""), "HTTP/1.1 100 Continue\r\n\r\n", "body"},
-		{"101 after a hold", get("/", "Connection: upgrade\r\nUpgrade: x\r\n"), "HTTP/1.1 101 Switching Protocols\r\n\r\n", "talk"},
+		{"100", withBody("PUT", "Expect: 100-continue\r\nContent-Length: 4\r\n", ""), "HTTP/1.1 100 Continue\r\n\r\n", "body"},
+		{"101", get("/", "Connection: upgrade\r\nUpgrade: x\r\n"), "HTTP/1.1 101 Switching Protocols\r\n\r\n", "talk"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			inBubble(t, func(c *tls.Conn) {
@@ -261,7 +264,7 @@ func TestLateInterimAnswers(t *testing.T) {
 				b.conn.SetDeadline(time.Now().Add(time.Hour))
 				io.WriteString(b.conn, get("/", ""))
 				readN(t, b.conn, len(okAnswer))
-				b.gov.wait = func(context.Context, botorate.Attempt) error { time.Sleep(late + offRound); return nil }
+				b.gov.wait = func(context.Context, botorate.Attempt) error { time.Sleep(lateAfter + offRound); return nil }
 				io.WriteString(b.conn, tt.request)
 				if got := readHead(t, b.conn); got != tt.interim {
 					t.Errorf("got %q", got)
