@@ -77,12 +77,11 @@ func (g *Governor) Wait(ctx context.Context, a Attempt) (p Pass, err error) {
 	}
 	t := g.ticket()
 	if err = part.submit(t, &a); err == nil {
-		if await(t.Owner.(chan struct{}), ctx.Done()) {
-			err = part.pass(t, &p)
-		} else {
-			err = ctx.Err()
-			part.cancel(t)
+		if !await(t.Owner.(chan struct{}), ctx.Done()) {
+			part.cancel(t) // and leave it to the collector: when many give up, keeping their tickets costs more than new ones
+			return p, ctx.Err()
 		}
+		err = part.pass(t, &p)
 	}
 	g.release(t)
 	return p, err

@@ -114,6 +114,33 @@ func TestCancelLeavesNoHole(t *testing.T) {
 	})
 }
 
+// TestCancelWakes has who waits behind a large attempt leave at once when that gives up.
+func TestCancelWakes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g, start := New(paced(1, 100)), time.Now()
+		draws := func(n float64) []Draw { return []Draw{{one[0].Bucket, n}} }
+		if _, err := g.Wait(t.Context(), Attempt{Draws: draws(100)}); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			if _, err := g.Wait(ctx, Attempt{Draws: draws(50)}); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("the large one: %v", err)
+			}
+		})
+		synctest.Wait()
+		if _, err := g.Wait(t.Context(), Attempt{Draws: draws(1)}); err != nil {
+			t.Fatal(err)
+		}
+		if got, want := time.Since(start), 5*time.Second; got != want {
+			t.Errorf("left after %v, want %v", got, want)
+		}
+		wg.Wait()
+	})
+}
+
 // TestManyWaiters changes the limit under 10,000 of them.
 func TestManyWaiters(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -134,11 +134,13 @@ func (part *partition) submit(t *Ticket, a *Attempt) (err error) {
 // cancel takes back what was asked for, or what it got while the context ended.
 func (part *partition) cancel(t *Ticket) {
 	part.mu.Lock()
-	now := part.now()
-	if !part.sched.Cancel(now, t) {
-		part.giveBack(now, t)
+	at := part.sched.advanceTo(instant(time.Since(part.base)))
+	if !part.sched.cancel(t) {
+		part.giveBack(part.time(at), t)
 	}
-	part.settle(now)
+	if part.sched.wake() <= at { // else the timer is set for that, or for earlier
+		part.settle(part.time(at))
+	}
 	part.mu.Unlock()
 }
 

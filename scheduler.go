@@ -183,26 +183,37 @@ func (s *Scheduler) Next(now time.Time) *Ticket {
 
 // Wake returns when Next may have something to return if nothing changes before; ok is false if never.
 func (s *Scheduler) Wake() (wake time.Time, ok bool) {
-	at := never
-	if s.firstDecided != nil {
-		at = s.now
+	at := s.wake()
+	if at == never {
+		return time.Time{}, false
 	}
+	return s.time(at), true
+}
+
+// wake is Wake: never if there is nothing to wait for.
+func (s *Scheduler) wake() instant {
+	if s.firstDecided != nil {
+		return s.now
+	}
+	at := never
 	if g := s.groups.top(); g != nil {
-		at = min(at, g.wake)
+		at = g.wake
 	}
 	if t := s.deadlines.top(); t != nil {
 		at = min(at, t.deadline)
 	}
-	if at == never {
-		return time.Time{}, false
-	}
-	return s.time(max(at, s.now)), true
+	return max(at, s.now)
 }
 
 // Cancel takes a waiting ticket out, as if it had never come, and reports whether it did. It is false
 // for a ticket that is decided already; if that was let out, its pass must be used or returned.
 func (s *Scheduler) Cancel(now time.Time, t *Ticket) bool {
 	s.advance(now)
+	return s.cancel(t)
+}
+
+// cancel is Cancel now.
+func (s *Scheduler) cancel(t *Ticket) bool {
 	if t.state != waiting {
 		return false
 	}
