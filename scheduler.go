@@ -448,6 +448,7 @@ func (s *Scheduler) enqueue(t *Ticket) {
 		b.refill(s.now)
 		b.waiting++
 	}
+	head := l.head()
 	t.queue.add(t)
 	t.state = waiting
 	if t.deadline != never {
@@ -456,7 +457,7 @@ func (s *Scheduler) enqueue(t *Ticket) {
 	switch {
 	case l.group == nil:
 		s.join(l)
-	case l.head() == t:
+	case l.head() != head:
 		s.look(l.group)
 	}
 }
@@ -464,10 +465,11 @@ func (s *Scheduler) enqueue(t *Ticket) {
 // dequeue takes a waiting ticket out of its lane.
 func (s *Scheduler) dequeue(t *Ticket) {
 	l := t.queue.lane
-	if l.head() == t {
+	head := l.head()
+	t.queue.remove(t)
+	if l.head() != head { // which may not have been t: the other class may have been waiting for t to be cheap enough
 		s.look(l.group)
 	}
-	t.queue.remove(t)
 	s.dropped(t)
 }
 
