@@ -475,13 +475,15 @@ func (s *Scheduler) dequeue(t *Ticket) {
 
 // dropped does what remains to be done when a ticket has left its queue.
 func (s *Scheduler) dropped(t *Ticket) {
-	l := t.queue.lane
-	t.queue.tenant.held += t.waited(s.now)
+	l, tn := t.queue.lane, t.queue.tenant
+	tn.held += t.waited(s.now)
+	tn.used = s.now
 	if t.place >= 0 {
 		s.deadlines.remove(t)
 	}
 	for _, b := range l.buckets {
 		b.refill(s.now)
+		b.used = s.now
 		b.waiting--
 	}
 	if l.waiting == 0 {

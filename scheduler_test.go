@@ -163,6 +163,28 @@ func TestForget(t *testing.T) {
 	}
 }
 
+// TestWaitIsUse has an attempt wait for longer than an idle bucket and a tenant are remembered: neither was idle.
+func TestWaitIsUse(t *testing.T) {
+	start := time.Now()
+	s := NewScheduler(Options{Limit: func(BucketID) Limit { return Limit{Rate: 1, Burst: 1} }})
+	first := Attempt{Draws: []Draw{{id(0), 1}}, Tenant: "waits"}
+	s.Try(start, first)
+	s.Pause(start, id(0), start.Add(2*forgetAfter))
+	var waits Ticket
+	if err := s.Submit(start, &waits, first); err != nil {
+		t.Fatal(err)
+	}
+	left := start.Add(2 * forgetAfter)
+	if s.Next(left) == nil {
+		t.Fatal("nothing leaves after the pause")
+	}
+	s.Try(left.Add(forgetAfter/2), Attempt{Draws: []Draw{{id(1), 1}}}) // a new bucket: looks for idle ones
+	s.foldTenants()
+	if s.buckets[id(0)] == nil || s.tenants["waits"] == nil {
+		t.Error("forgotten five minutes after it was used")
+	}
+}
+
 // TestForgetMost uses 20,000 buckets and tenants, a thousand in ten minutes and one of each all the time: what is kept is bounded, and the sums are right.
 func TestForgetMost(t *testing.T) {
 	const n, each = 20_000, 1000
