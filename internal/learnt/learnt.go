@@ -138,25 +138,20 @@ func (s *Store) save(ctx context.Context, now time.Time, readings Readings) erro
 	return errors.Join(aside, s.replace(data))
 }
 
-// newest returns the newest entry of each bucket.
+// newest returns the newest entry of each bucket. A date in the future, left by a clock that was wrong, would be the newest for ever: it is
+// replaced by one half-way to too old, so that any that is new wins, and from when on it ages.
 func newest(now time.Time, entries []entry) Readings {
 	out := make(Readings, len(entries))
 	for _, e := range entries {
 		id, l := e.reading()
-		if have, ok := out[id]; !ok || confirmed(now, l).After(confirmed(now, have)) {
+		if l.At.After(now.Add(clockSkew)) {
+			l.At = now.Add(-maxAge / 2)
+		}
+		if have, ok := out[id]; !ok || l.At.After(have.At) {
 			out[id] = l
 		}
 	}
 	return out
-}
-
-// confirmed returns when a reading counts as confirmed. A date in the future, left by a clock that was wrong, would be the newest for
-// ever: it counts as half-way to too old, so that any that is new wins.
-func confirmed(now time.Time, l botorate.Learnt) time.Time {
-	if l.At.After(now.Add(clockSkew)) {
-		return now.Add(-maxAge / 2)
-	}
-	return l.At
 }
 
 // keep returns the readings to write, by scope and quota.
@@ -170,9 +165,7 @@ func keep(now time.Time, readings Readings) []entry {
 	byName := func(a, b entry) int { return cmp.Or(cmp.Compare(a.Scope, b.Scope), cmp.Compare(a.Quota, b.Quota)) }
 	if len(out) > maxEntries {
 		slices.SortFunc(out, func(a, b entry) int {
-			_, la := a.reading()
-			_, lb := b.reading()
-			return cmp.Or(confirmed(now, lb).Compare(confirmed(now, la)), byName(a, b))
+			return cmp.Or(b.At.Compare(a.At), byName(a, b))
 		})
 		out = out[:maxEntries]
 	}

@@ -162,7 +162,7 @@ func TestMerge(t *testing.T) {
 			"but is used while there is nothing else",
 			Readings{id("a"): reading(1, now.Add(365*24*time.Hour))},
 			nil,
-			Readings{id("a"): reading(1, now.Add(365*24*time.Hour))},
+			Readings{id("a"): reading(1, now.Add(-maxAge/2))},
 		},
 		{
 			"a clock that is a little ahead is believed",
@@ -196,9 +196,9 @@ func TestMerge(t *testing.T) {
 
 func TestTooOldIsNotLoaded(t *testing.T) {
 	s := newStore(t)
-	s.mustSave(t, now, Readings{id("a"): reading(1, now), id("b"): reading(2, now.Add(time.Hour))})
+	s.mustSave(t, now, Readings{id("a"): reading(1, now), id("b"): reading(2, now.Add(2*time.Minute))})
 	later := now.Add(maxAge + time.Minute)
-	if diff := cmp.Diff(Readings{id("b"): reading(2, now.Add(time.Hour))}, s.mustLoad(t, later)); diff != "" {
+	if diff := cmp.Diff(Readings{id("b"): reading(2, now.Add(2*time.Minute))}, s.mustLoad(t, later)); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 }
@@ -218,6 +218,17 @@ func TestBounded(t *testing.T) {
 	_, future := got[id("future")]
 	if len(got) != maxEntries || !first || !last || over || future {
 		t.Errorf("kept %d buckets, the first %v, the last that fits %v, the next %v, the future one %v", len(got), first, last, over, future)
+	}
+}
+
+// A clock that was years ahead dates nothing for years: what it left is too old in time, though nobody reads it anew.
+func TestFutureAges(t *testing.T) {
+	s := newStore(t)
+	s.mustSave(t, now, Readings{id("a"): reading(1, now.Add(10*365*24*time.Hour))})
+	later := now.Add(20 * 24 * time.Hour)
+	s.mustSave(t, later, Readings{id("b"): reading(2, later)})
+	if diff := cmp.Diff(Readings{id("b"): reading(2, later)}, s.mustLoad(t, later)); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
 	}
 }
 
