@@ -99,7 +99,8 @@ type belief struct {
 	depth    float64 // that it holds
 	measured bool    // depth is not a guess
 
-	recalled *Learnt // with what it began, until there is an anchor
+	recalled *Learnt // with what it began, until there is a reading
+	guess    bool    // there was no anchor since it was recalled: level is a guess
 	anchor   instant // when the real bucket was last known to be empty, or the beginning
 	taken    float64 // since then
 	full     instant // when it was last believed to be full

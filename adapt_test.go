@@ -220,6 +220,24 @@ func TestLearntIsRecalled(t *testing.T) {
 	}
 }
 
+// TestBeginsWithABurst has a governor that knows a rate from earlier let out its burst at once. How much the real bucket has then was not looked at, so
+// that a throttle which comes at once says nothing of the rate.
+func TestBeginsWithABurst(t *testing.T) {
+	for _, left := range []float64{0, 1, 4, 8, 12} {
+		l := Learnt{Rate: 2.5, Steady: 2 * time.Minute, At: epoch}
+		v := serve(t, Limit{}, 4, 20)
+		v.level = left
+		v.s = NewScheduler(Options{
+			Limit:  func(BucketID) Limit { return Limit{Rate: 5, Burst: 12.5, Refill: 10, Capacity: 20, Unknown: true} },
+			Learnt: func(BucketID) (Learnt, bool) { return l, true },
+		})
+		v.busy(100 * time.Millisecond)
+		if got := v.s.Learnt(v.now())[id(0)].Rate; got < 0.9*l.Rate || got > 1.1*l.Rate || (v.refused == 0) != (left == 12) {
+			t.Errorf("%v tokens were left: learnt %v/s, was %v; %d of %d refused", left, got, l.Rate, v.refused, v.sent)
+		}
+	}
+}
+
 // TestNonsenseIsNotRecalled begins as if nothing had been learnt.
 func TestNonsenseIsNotRecalled(t *testing.T) {
 	for _, rate := range []float64{0, -1, math.NaN(), math.Inf(1), math.MaxFloat64} {

@@ -95,7 +95,9 @@ func (m *belief) pause(share float64) time.Duration {
 // empty takes in an anchor.
 func (m *belief) empty(now instant) {
 	next, apart := recovering, max(now.seconds(m.anchor), 0.1)
+	guessed := m.guessed(now)
 	switch {
+	case guessed: // but from this anchor on, the level is known
 	case m.nervous && m.low > 0 && m.phase != starting && m.avail > jumped*m.low && m.level > 0:
 		m.fallBack(now)
 	case m.burst(now, apart):
@@ -107,7 +109,10 @@ func (m *belief) empty(now instant) {
 		m.learn(now, apart)
 	}
 	m.avail = min(max(m.avail, leastPart*m.limit.Rate), mostRate)
-	m.tested, m.recalled = true, nil
+	if !guessed {
+		m.recalled = nil
+	}
+	m.tested, m.guess = true, false
 	m.phase, m.level, m.anchor, m.taken = next, 0, now, 0
 }
 

@@ -25,11 +25,21 @@ func (m *belief) recall(l Learnt, now instant, wall time.Time) {
 	m.depth = max(m.depth, m.avail)
 	m.level = m.depth / 2 * worth
 	m.trial = max(trialLeast, min(l.Steady.Seconds()*worth, m.longest()))
-	m.anchor = now
+	m.anchor, m.guess = now, true
 }
 
-// recallTo is the part of what was learnt a moment ago with which to begin.
-const recallTo = 0.97
+const (
+	// recallTo is the part of what was learnt a moment ago with which to begin.
+	recallTo = 0.97
+	// recalledFor is how often what the bucket holds must have come in before the first anchor is a reading: how full it was at the beginning is a
+	// guess, and off by half of it.
+	recalledFor = 4
+)
+
+// guessed reports whether an anchor says nothing of the rate, since how full the real bucket was when it was recalled still matters.
+func (m *belief) guessed(now instant) bool {
+	return m.guess && m.phase != growing && now.seconds(m.anchor)*m.avail < recalledFor*m.depth
+}
 
 // learnt returns what is to be kept of a bucket; ok is false if nothing is.
 func (s *Scheduler) learnt(b *bucket) (l Learnt, ok bool) {
