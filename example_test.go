@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"time"
 
 	"github.com/botorate/botorate"
@@ -128,13 +127,12 @@ func ExampleGovernor_Report() {
 	// slower: true
 }
 
-// Where nobody published a limit, the governor finds it. What it learnt is kept for the next run.
+// Where nobody published a limit, it is found. What was learnt is kept for the next run.
 func ExampleLimit_unknown() {
 	known := map[botorate.BucketID]botorate.Learnt{} // from a file, perhaps
-	governor := botorate.New(botorate.Options{
+	s := botorate.NewScheduler(botorate.Options{     // or New, outside of virtual time
 		Limit: func(botorate.BucketID) botorate.Limit {
-			// Begin at one call a second, and of what is found take half.
-			return botorate.Limit{Rate: 1, Refill: 2, Burst: 1, Capacity: 1, Unknown: true}
+			return botorate.Limit{Rate: 1, Burst: 1, Unknown: true} // begin at one call a second
 		},
 		Learnt: func(id botorate.BucketID) (botorate.Learnt, bool) {
 			l, ok := known[id]
@@ -142,15 +140,42 @@ func ExampleLimit_unknown() {
 		},
 	})
 	id := botorate.BucketID{Quota: "iam:GetRole", Scope: "123456789012"}
-	pass, err := governor.Wait(context.Background(), botorate.Attempt{Draws: []botorate.Draw{{Bucket: id, Tokens: 1}}})
-	if err != nil {
-		fmt.Println(err)
-		return
+	attempt := botorate.Attempt{Draws: []botorate.Draw{{Bucket: id, Tokens: 1}}}
+	var calls, throttles int
+	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	service := refilling{rate: 20, capacity: 40, level: 40, at: start}
+	for now := start; now.Sub(start) < 5*time.Minute; now, _ = s.Wake() {
+		for t := s.Next(now); t != nil; t = s.Next(now) {
+			calls++
+			if pass, _ := t.Pass(); !service.take(now) {
+				throttles++
+				s.Report(now, pass, botorate.Outcome{Kind: botorate.Throttled})
+			}
+		}
+		_ = s.Submit(now, &botorate.Ticket{}, attempt)
 	}
-	governor.Report(pass, botorate.Outcome{Kind: botorate.OK})
-	maps.Copy(known, governor.Learnt()) // only what was put to the test
-	fmt.Println(len(known))
-	// Output: 0
+	known = s.Learnt(start.Add(5 * time.Minute))
+	fmt.Printf("%v: %.0f/s\n", id.Quota, known[id].Rate)
+	fmt.Printf("throttled: less than 1 %%: %v\n", 100*throttles < calls)
+	// Output:
+	// iam:GetRole: 20/s
+	// throttled: less than 1 %: true
+}
+
+// A refilling service lets a call through for a token.
+type refilling struct {
+	rate, capacity, level float64
+	at                    time.Time
+}
+
+func (r *refilling) take(now time.Time) bool {
+	r.level = min(r.level+r.rate*now.Sub(r.at).Seconds(), r.capacity)
+	r.at = now
+	if r.level < 1 {
+		return false
+	}
+	r.level--
+	return true
 }
 
 // A step is an attempt that comes at the beginning.
