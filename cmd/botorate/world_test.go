@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"sync"
@@ -21,7 +22,8 @@ import (
 type world struct {
 	lab     *lab.Endpoint
 	other   *httptest.Server
-	bundle  string // a file of the certificate to trust
+	rest    *httptest.Server // answers what the stand-in doesn't
+	bundle  string           // a file of the certificate to trust
 	aws     *parent
 	refuses *parent // answers CONNECT with 502
 	badCert *parent // leads to a server with a certificate that nobody trusts
@@ -29,12 +31,19 @@ type world struct {
 }
 
 func newWorld(dir string) (*world, error) {
-	published, err := quota.NewPolicy(quota.Settings{Share: 1})
+	real, err := quota.NewPolicy(quota.Settings{Share: 1, Rules: []quota.Rule{
+		{Match: quota.Match{Service: "iam", Operation: "ListUsers"}, Quota: &quota.Size{Capacity: 2, Refill: 4}}, // a secret of AWS's
+	}})
 	if err != nil {
 		return nil, err
 	}
 	w := &world{bundle: filepath.Join(dir, "aws-ca.pem")}
-	if w.lab, err = lab.Start(context.Background(), lab.Config{Quotas: published, Snapshots: 200}); err != nil {
+	w.rest = httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	upstream, err := url.Parse(w.rest.URL)
+	if err != nil {
+		return nil, err
+	}
+	if w.lab, err = lab.Start(context.Background(), lab.Config{Quotas: real, Snapshots: 200, Upstream: upstream}); err != nil {
 		return nil, err
 	}
 	w.other = httptest.NewUnstartedServer(http.NotFoundHandler())
@@ -63,6 +72,7 @@ func (w *world) close() {
 	}
 	w.other.Close()
 	_ = w.lab.Close()
+	w.rest.Close()
 }
 
 func (w *world) labPort() string {
