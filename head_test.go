@@ -65,3 +65,32 @@ func (l drained) leaves(at time.Time, want any) {
 		l.Fatalf("%v leaves, want %v", got, want)
 	}
 }
+
+// TestNothingIsSavedUpForLater has batch save up for a costly attempt that gives up. Batch that comes later begins at nothing.
+func TestNothingIsSavedUpForLater(t *testing.T) {
+	q := id(0)
+	start := time.Unix(0, 0)
+	s := NewScheduler(Options{BatchShare: 0.5, Limit: func(BucketID) Limit { return Limit{Rate: 1, Burst: 100} }})
+	if _, ok := s.Try(start, Attempt{Draws: []Draw{{q, 100}}}); !ok {
+		t.Fatal("a full bucket lets nothing out")
+	}
+	submit := func(at time.Time, cl Class, tokens float64) *Ticket {
+		ticket := &Ticket{}
+		if err := s.Submit(at, ticket, Attempt{Draws: []Draw{{q, tokens}}, Class: cl, Since: at}); err != nil {
+			t.Fatal(err)
+		}
+		return ticket
+	}
+	costly := submit(start, Batch, 40)
+	first := submit(start, Interactive, 30)
+	next := submit(start, Interactive, 1)
+	at := start.Add(30 * time.Second)
+	if s.Next(at) != first {
+		t.Fatal("interactive doesn't leave first")
+	}
+	s.Cancel(at, costly)
+	submit(at, Batch, 1)
+	if s.Next(at.Add(time.Second)) != next {
+		t.Error("batch goes first with what another attempt had saved up")
+	}
+}

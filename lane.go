@@ -211,6 +211,9 @@ func (q *queue) remove(t *Ticket) {
 		q.cost, q.sums = 0, [MaxDraws]float64{} // no rounding is carried on
 		l.classes[q.class].backlog.remove(q)
 	}
+	if len(l.classes[Batch].backlog.items) == 0 || len(l.classes[Interactive].backlog.items) == 0 {
+		l.due = 0 // nothing is saved up for later
+	}
 }
 
 func (q *queue) unlink(t *Ticket) {
@@ -241,9 +244,6 @@ func (q *queue) serve(t *Ticket) {
 	q.remove(t)
 	if q.slot >= 0 {
 		c.backlog.fix(q)
-	}
-	if len(l.classes[Batch].backlog.items) == 0 || len(l.classes[Interactive].backlog.items) == 0 {
-		l.due = 0 // nothing is saved up for later
 	}
 }
 
