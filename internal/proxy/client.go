@@ -186,7 +186,7 @@ func (c *client) write(s string) {
 
 // A target is where a CONNECT leads to.
 type target struct {
-	host string // lower case, without a final dot
+	host string // a name in lower case without a final dot, or an address as netip writes it
 	port uint16
 }
 
@@ -201,7 +201,10 @@ func parseAuthority(s string) (target, error) {
 	if err != nil || n == 0 {
 		return target{}, fmt.Errorf("CONNECT to port %q", clip(port))
 	}
-	if _, err := netip.ParseAddr(host); err != nil && !isHostName(host) {
+	if a, err := netip.ParseAddr(host); err == nil && (a.Zone() == "" || isHostName(a.Zone())) {
+		return target{host: a.String(), port: uint16(n)}, nil
+	}
+	if !isHostName(host) {
 		return target{}, fmt.Errorf("CONNECT to host %q", clip(host))
 	}
 	return target{host: strings.ToLower(strings.TrimSuffix(host, ".")), port: uint16(n)}, nil
