@@ -210,7 +210,7 @@ func (h *Head) framingField(name, value []byte) error {
 		}
 	case len("expect"):
 		if equalFold(name, "expect") && h.Minor > 0 {
-			h.Expect100 = equalFold(value, "100-continue")
+			h.Expect100 = h.Expect100 || equalFold(value, "100-continue") // a client that expects more waits, too
 		}
 	}
 	return nil

@@ -24,6 +24,7 @@ func TestParseRequest(t *testing.T) {
 		"length":         {"POST / HTTP/1.1\r\ncontent-LENGTH:  12 \r\n\r\n", framing{length: 12}},
 		"chunked":        {"PUT /k HTTP/1.1\r\nTransfer-Encoding: Chunked\r\n\r\n", framing{length: -1, chunked: true}},
 		"expect":         {"PUT /k HTTP/1.1\r\nExpect: 100-Continue\r\nContent-Length: 0\r\n\r\n", framing{expect: true}},
+		"expect more":    {"PUT /k HTTP/1.1\r\nExpect: 100-continue\r\nExpect: x\r\nContent-Length: 9\r\n\r\n", framing{length: 9, expect: true}},
 		"expect in 1.0":  {"PUT /k HTTP/1.0\r\nExpect: 100-continue\r\n\r\n", framing{length: -1, close: true}},
 		"close":          {"GET / HTTP/1.1\r\nConnection: x, Close\r\n\r\n", framing{length: -1, close: true}},
 		"1.0":            {"GET / HTTP/1.0\r\n\r\n", framing{length: -1, close: true}},
