@@ -37,17 +37,20 @@ const (
 	probeMost   = 0.1  // and at most this one
 	probeNerves = 0.2  // or this one, when the rate goes up and down
 	probeOfTop  = 0.03 // but not less than this part of what was there once
-	probeDrain  = 20   // seconds in which what should be left is halved, about: while there is much of it, the probe is faster
+	probeDrain  = 25   // seconds in which what should be left is halved, about: while there is much of it, the probe is faster
 
 	edge      = 0.5 // seconds of what is available, and one token, are missing when a belief was too low
 	edgeNerve = 0.3 // or these, and half a token, when the rate goes up and down
 
 	startTime   = 4.3 // seconds in which the rate grows by e at the start
-	growTime    = 25  // at the fastest when it grows later
-	growSquare  = 200 // square seconds: growth sets in slowly
+	growTime    = 12  // at the fastest when it grows later
+	growSquare  = 225 // square seconds: growth sets in slowly
 	growNervous = 15  // and back to a rate that was there before, when it goes up and down
 	backTo      = 0.8 // of the rate at which a growth ended was there
 	startBackTo = 0.5 // and of the rate at the end of the start
+
+	cutFirst = 0.85 // of the rate is left at least when the bucket is still empty for the first time: it may be another's probe
+	cutAgain = 0.25 // and when it still is
 
 	trialLeast   = 12  // seconds from an anchor to the next probe, after a change
 	trialMost    = 110 // and after many readings that agreed,
@@ -107,6 +110,7 @@ type belief struct {
 	tested   bool    // there was an anchor
 	trial    float64 // seconds from an anchor to a probe
 	proof    float64 // seconds for which avail was observed
+	cut      bool    // the last reading was that the bucket is still empty
 
 	// Of a growth.
 	from  float64 // avail when it began

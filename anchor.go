@@ -157,7 +157,7 @@ func (m *belief) learn(now instant, apart float64) {
 	default:
 		m.reading(read, seen)
 	}
-	m.sure, m.checking = now, false
+	m.sure, m.checking, m.cut = now, false, m.phase == recovering
 	if m.nervous = m.nervousUntil > now; m.nervous {
 		m.trial = min(m.trial, trialNervous)
 	}
@@ -184,7 +184,11 @@ func (m *belief) outgrown(now instant, apart float64) {
 
 // stillEmpty takes in an anchor shortly after another: there is less than was believed.
 func (m *belief) stillEmpty(now instant, read, apart float64) {
-	there := max(min(read, m.avail), m.avail/4)
+	least := cutFirst
+	if m.cut {
+		least = cutAgain
+	}
+	there := max(min(read, m.avail), least*m.avail)
 	m.top = max(m.top, m.avail)
 	if m.high > jumped*there {
 		m.fallen(now)
