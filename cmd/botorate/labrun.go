@@ -207,25 +207,27 @@ func parseScenario(name string, set []string) (*scenario.File, error) {
 	return scenario.Parse(name, data, set...)
 }
 
-// A labBar shows how far a run is, once that takes longer than a second.
+// A labBar shows on a terminal how far a run is, once that takes longer than a second.
 type labBar struct {
 	ctx   context.Context //nolint:containedctx // it ends the run that the bar belongs to
 	w     io.Writer
+	seen  bool // by a person
 	began time.Time
 	bar   *progressbar.ProgressBar
 }
 
 func newLabBar(ctx context.Context, w io.Writer) *labBar {
-	return &labBar{ctx: ctx, w: w, began: time.Now()}
+	f, ok := w.(*os.File)
+	return &labBar{ctx: ctx, w: w, seen: ok && term.IsTerminal(int(f.Fd())), began: time.Now()}
 }
 
 const barSteps = 1000
 
 func (b *labBar) update(way string, part float64) bool {
-	f, ok := b.w.(*os.File)
-	if ok && term.IsTerminal(int(f.Fd())) && time.Since(b.began) > time.Second {
+	if b.seen && time.Since(b.began) > time.Second {
 		if b.bar == nil {
-			b.bar = progressbar.NewOptions(barSteps, progressbar.OptionSetWriter(b.w), progressbar.OptionClearOnFinish(), progressbar.OptionSetWidth(30))
+			b.bar = progressbar.NewOptions(barSteps, progressbar.OptionSetWriter(b.w), progressbar.OptionClearOnFinish(), progressbar.OptionSetWidth(30),
+				progressbar.OptionSetElapsedTime(false), progressbar.OptionSetPredictTime(false)) // it would count from its first picture
 		}
 		b.bar.Describe(way)
 		_ = b.bar.Set(int(part * barSteps)) // a picture that can't be drawn is none

@@ -195,3 +195,16 @@ func TestStatusLine(t *testing.T) {
 		t.Errorf("the terminal shows\n%q", got)
 	}
 }
+
+// TestLabBarOnTerminal runs the lab where a person sees it, who sees how far it is, and ends it.
+func TestLabBarOnTerminal(t *testing.T) {
+	x := onTerminal(t, nil, "lab", "run", "hundred-accounts")
+	x.await(t, `none +[0-9]+% \|`)
+	x.press(t, ctrlC)
+	if code := x.end(t); code != 1 {
+		t.Errorf("exit code %d", code)
+	}
+	if said := lastLine(strings.TrimSuffix(x.shown(), "\n")); !strings.Contains(said, "the lab was interrupted") || strings.Contains(said, "|") {
+		t.Errorf("the last line is %q of %q", said, x.shown())
+	}
+}

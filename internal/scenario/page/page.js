@@ -36,6 +36,11 @@
 
   draw();
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
-  let later;
-  addEventListener("resize", () => { clearTimeout(later); later = setTimeout(draw, 100); });
+  let later, width = document.body.clientWidth;
+  new ResizeObserver(() => {
+    if (document.body.clientWidth === width) return;
+    width = document.body.clientWidth;
+    clearTimeout(later);
+    later = setTimeout(draw, 100);
+  }).observe(document.body);
 })();
