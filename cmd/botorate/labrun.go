@@ -213,6 +213,7 @@ type labBar struct {
 	w     io.Writer
 	seen  bool // by a person
 	began time.Time
+	drawn time.Time
 	bar   *progressbar.ProgressBar
 }
 
@@ -221,10 +222,14 @@ func newLabBar(ctx context.Context, w io.Writer) *labBar {
 	return &labBar{ctx: ctx, w: w, seen: ok && term.IsTerminal(int(f.Fd())), began: time.Now()}
 }
 
-const barSteps = 1000
+const (
+	barSteps = 1000
+	barEvery = 50 * time.Millisecond
+)
 
 func (b *labBar) update(way string, part float64) bool {
-	if b.seen && time.Since(b.began) > time.Second {
+	if now := time.Now(); b.seen && now.Sub(b.began) > time.Second && now.Sub(b.drawn) >= barEvery {
+		b.drawn = now
 		if b.bar == nil {
 			b.bar = progressbar.NewOptions(barSteps, progressbar.OptionSetWriter(b.w), progressbar.OptionClearOnFinish(), progressbar.OptionSetWidth(30),
 				progressbar.OptionSetElapsedTime(false), progressbar.OptionSetPredictTime(false)) // it would count from its first picture

@@ -199,7 +199,7 @@ func TestStatusLine(t *testing.T) {
 // TestLabBarOnTerminal runs the lab where a person sees it, who sees how far it is, and ends it.
 func TestLabBarOnTerminal(t *testing.T) {
 	x := onTerminal(t, nil, "lab", "run", "hundred-accounts")
-	x.await(t, `none +[0-9]+% \|`)
+	x.await(t, `(none|botorate 50%) +[0-9]+% \|`)
 	x.press(t, ctrlC)
 	if code := x.end(t); code != 1 {
 		t.Errorf("exit code %d", code)
