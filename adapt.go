@@ -39,33 +39,35 @@ const (
 	probeOfTop  = 0.03 // but not less than this part of what was there once
 	probeDrain  = 25   // seconds in which what should be left is halved, about: while there is much of it, the probe is faster
 
-	edge      = 0.5 // seconds of what is available, and one token, are missing when a belief was too low
-	edgeNerve = 0.3 // or these, and half a token, when the rate goes up and down
+	edge      = 0.6 // seconds of what is available, and one token, are missing when a belief was too low
+	edgeNerve = 0.4 // or these, and half a token, when the rate goes up and down
 
-	startTime   = 4.3 // seconds in which the rate grows by e at the start
-	growTime    = 12  // at the fastest when it grows later
-	growSquare  = 225 // square seconds: growth sets in slowly
-	growNervous = 15  // and back to a rate that was there before, when it goes up and down
-	backTo      = 0.8 // of the rate at which a growth ended was there
-	startBackTo = 0.5 // and of the rate at the end of the start
+	startTime   = 4.3  // seconds in which the rate grows by e at the start
+	growTime    = 16   // at the fastest when it grows later
+	growSquare  = 1050 // square seconds: growth sets in slowly
+	growNervous = 16   // and back to a rate that was there before, when it goes up and down
+	growBeyond  = 1500 // and beyond that
+	backTo      = 0.75 // of the rate at which a growth ended was there
+	startBackTo = 0.5  // and of the rate at the end of the start
 
 	cutFirst = 0.85 // of the rate is left at least when the bucket is still empty for the first time: it may be another's probe
 	cutAgain = 0.25 // and when it still is
 
 	trialLeast   = 12  // seconds from an anchor to the next probe, after a change
 	trialMost    = 110 // and after many readings that agreed,
-	trialTokens  = 500 // or the time that so many tokens take, if that is longer
-	trialNervous = 6   // when the rate goes up and down
+	trialTokens  = 540 // or the time that so many tokens take, if that is longer
+	trialNervous = 5.7 // when the rate goes up and down
 	trialCourtly = 10  // times as long when others are to have a share of what is found: a probe takes it all
 	trialKnown   = 60  // to the first probe of a published limit
 
 	agrees     = 1.15 // two readings agree that differ by this factor at most,
 	changed    = 1.25 // and from this one on the rate is another
 	jumped     = 1.8  // or has jumped
-	nervesLast = 300  // seconds after a rate that had fallen rose, or the other way round
+	nervesLast = 300  // seconds after which a rate that was there, or a jump, is forgotten
 
 	stillEmpty      = 4    // seconds after an anchor in which another one says that the bucket is still empty,
 	stillEmptyAfter = 60   // or the time that so many tokens take; later it is somebody's burst
+	nearlyFull      = 0.9  // of the depth
 	burstsApart     = 15   // seconds between two bursts that are taken for such
 	proofMost       = 60   // seconds that a belief is worth at most, beside a new reading
 	doubtLeast      = 45   // seconds for which somebody's bursts may hide what is there, before that is looked at
@@ -116,10 +118,11 @@ type belief struct {
 	from  float64 // avail when it began
 	since float64 // seconds
 	short float64 // tokens that had to be missing
-	peak  float64 // avail at the end of the start, until the depth is found from it
+	peak  float64 // avail at the end of the start, from which the depth is found
 
-	// What was there once, while avail is below it.
-	top float64
+	// What was there once, while avail is below it, and when it was last there.
+	top   float64
+	topAt instant
 	// Rates that go up and down: what was there before the last rise, when that and the last fall were, and until when to expect another.
 	low, high    float64
 	rose, fell   instant
@@ -201,6 +204,10 @@ func (m *belief) missing() float64 {
 
 // pass lets seconds pass, up to now.
 func (m *belief) pass(now instant, seconds float64) {
+	dry := m.level <= -m.short // before what came in meanwhile, or growth would depend on how often we look
+	if m.phase == growing {
+		m.level = max(m.level, -m.short-1)
+	}
 	m.level += m.avail * seconds
 	if full := max(m.depth, m.avail); m.level >= full {
 		m.level, m.full = full, now
@@ -224,10 +231,9 @@ func (m *belief) pass(now instant, seconds float64) {
 			m.level = max(m.level, -1)
 		}
 	case growing:
-		if m.level <= -m.short {
+		if dry {
 			m.since += seconds
 			m.grow(m.pacing(), seconds)
-			m.level = max(m.level, -m.short-0.5)
 			m.regained(now)
 		}
 	}
@@ -238,10 +244,14 @@ func (m *belief) grow(time, seconds float64) { m.avail *= 1 + min(seconds, 1)/ti
 
 // pacing is the time in which a growth gains e.
 func (m *belief) pacing() float64 {
-	if m.nervous && m.top > 0 {
+	switch {
+	case m.nervous && m.top > 0:
 		return growNervous / m.since
+	case m.nervous:
+		return max(growBeyond/m.since, growTime)
+	default:
+		return max(growSquare/m.since, growTime)
 	}
-	return max(growSquare/m.since, growTime)
 }
 
 // regained ends a growth that has reached what was there once.

@@ -298,6 +298,57 @@ func TestRaisedLimitIsFound(t *testing.T) {
 	}
 }
 
+// TestLooksChangeNothing finds a raised limit as fast when the bucket is looked at all the time.
+func TestLooksChangeNothing(t *testing.T) {
+	found := func(every time.Duration) time.Duration {
+		v := serve(t, Limit{Rate: 12, Burst: 10, Refill: 12, Capacity: 10}, 40, 40)
+		for v.busy(every); v.state().Available < 24; v.busy(every) {
+			if v.at > time.Hour {
+				t.Fatal("not found")
+			}
+		}
+		return v.at
+	}
+	seldom, often := found(time.Second), found(7*time.Millisecond)
+	if ratio := often.Seconds() / seldom.Seconds(); ratio < 0.95 || ratio > 1.05 {
+		t.Errorf("looked at often: found after %v, seldom: %v", often, seldom)
+	}
+}
+
+// TestBurstsHideNoLimit finds a limit that nobody published although others empty the bucket once a minute, from whatever time on.
+func TestBurstsHideNoLimit(t *testing.T) {
+	for _, first := range []time.Duration{3 * time.Second, 5 * time.Second, 8 * time.Second, 13 * time.Second, 21 * time.Second} {
+		v := serve(t, Limit{Rate: 1, Burst: 1, Unknown: true}, 20, 100)
+		v.busy(first)
+		for range 30 {
+			v.level = 0
+			v.busy(time.Minute)
+		}
+		if b := v.state(); b.Available < 14 || b.Available > 24 {
+			t.Errorf("bursts from %v on: %.1f/s found after half an hour, want about 20", first, b.Available)
+		}
+	}
+}
+
+// TestGuessIsNoRateToReturnTo has the rate go up and down after a start that ended far above it: what is returned to is what was there.
+func TestGuessIsNoRateToReturnTo(t *testing.T) {
+	v := serve(t, Limit{Rate: 1, Burst: 1, Unknown: true}, 20, 100)
+	v.busy(2 * time.Minute)
+	for range 10 {
+		v.refill = 5
+		v.busy(time.Minute)
+		v.refill = 20
+		v.fastest = 0
+		v.busy(time.Minute)
+		if v.fastest > 30 {
+			t.Errorf("at %v: up to %.1f/s, where 20 were there", v.at, v.fastest)
+		}
+	}
+	if b := v.state(); b.Available < 15 || b.Available > 24 {
+		t.Errorf("%.1f/s are returned to, want about 20", b.Available)
+	}
+}
+
 // TestSetLimitWhileAdapting changes limits in all directions.
 func TestSetLimitWhileAdapting(t *testing.T) {
 	unknown := Limit{Rate: 1, Burst: 1, Unknown: true}

@@ -128,15 +128,23 @@ func (m *belief) burst(now instant, apart float64) bool {
 	case recovering:
 		return m.level > 0 && apart > max(stillEmpty, stillEmptyAfter/m.avail)
 	default:
-		return m.level > m.depth/2 && m.level > 1.5*m.avail
+		full := m.limit.Unknown && m.phase == holding && m.proof > 0 && m.level >= nearlyFull*max(m.depth, m.avail) // we can't have emptied it
+		return full || m.level > m.depth/2 && m.level > 1.5*m.avail
 	}
 }
 
 // fallBack takes an anchor that comes early for the next fall of a rate that goes up and down.
 func (m *belief) fallBack(now instant) {
-	m.top = max(m.top, m.avail)
+	m.wasThere(now)
 	m.avail, m.trial = m.low, trialNervous
 	m.fallen(now)
+}
+
+// wasThere notes that the rate was what is believed until now, and may be again.
+func (m *belief) wasThere(now instant) {
+	if m.avail >= m.top {
+		m.top, m.topAt = m.avail, now
+	}
 }
 
 // learn changes what is believed after an anchor.
@@ -155,13 +163,13 @@ func (m *belief) learn(now instant, apart float64) {
 	case recovering:
 		m.stillEmpty(now, read, seen)
 	default:
-		m.reading(read, seen)
+		m.reading(now, read, seen)
 	}
 	m.sure, m.checking, m.cut = now, false, m.phase == recovering
 	if m.nervous = m.nervousUntil > now; m.nervous {
 		m.trial = min(m.trial, trialNervous)
 	}
-	if apart > 8 {
+	if apart > 8 && m.phase != starting && m.phase != growing {
 		m.high = m.avail
 	}
 }
@@ -176,7 +184,7 @@ func (m *belief) outgrown(now instant, apart float64) {
 		m.risen(now)
 	}
 	m.compare(m.from, there)
-	m.avail, m.proof = there, 0
+	m.high, m.avail, m.proof = m.avail, there, 0
 	if there < jumped*m.from && apart > 8 {
 		m.measure()
 	}
@@ -189,7 +197,7 @@ func (m *belief) stillEmpty(now instant, read, apart float64) {
 		least = cutAgain
 	}
 	there := max(min(read, m.avail), least*m.avail)
-	m.top = max(m.top, m.avail)
+	m.wasThere(now)
 	if m.high > jumped*there {
 		m.fallen(now)
 	}
@@ -198,9 +206,9 @@ func (m *belief) stillEmpty(now instant, read, apart float64) {
 }
 
 // reading takes in an anchor that was to be expected.
-func (m *belief) reading(read, apart float64) {
-	if read < m.avail {
-		m.top = max(m.top, m.avail)
+func (m *belief) reading(now instant, read, apart float64) {
+	if m.avail > changed*read && m.proof > 0 { // else it was a guess
+		m.wasThere(now)
 	}
 	m.compare(m.avail, read)
 	if m.checking && math.Abs(read-m.avail) < 0.07*m.avail {
@@ -210,12 +218,15 @@ func (m *belief) reading(read, apart float64) {
 	m.proof = min(m.proof+apart, proofMost)
 	if m.avail > changed*read || read > changed*m.avail {
 		read, weight, m.proof = max(read, m.avail/3), 1, apart
+		if m.high > jumped*read && read < changed*m.low {
+			m.fallen(now) // to where it was before it rose
+		}
 	}
 	m.avail += weight * (read - m.avail)
 	if m.trial > m.shortest() && apart > 8 {
 		m.measure()
 	}
-	if m.trial > 3*m.shortest() {
+	if m.trial > 3*m.shortest() && now.seconds(m.topAt) > nervesLast {
 		m.top = 0 // it has not been there for long
 	}
 }
@@ -248,11 +259,13 @@ func (m *belief) longest() float64 {
 }
 
 // measure finds the depth from the start, when the rate grew by e in each startTime until what was stored was gone, now that it is known at
-// which rate that began.
+// which rate that began. A start whose end others brought about says nothing.
 func (m *belief) measure() {
-	if m.peak > m.avail {
+	switch {
+	case m.peak > m.avail && !m.measured:
 		m.depth = max(m.avail, startTime*(m.peak-m.avail-m.avail*math.Log(m.peak/m.avail)))
 		m.measured = true
+	case m.peak > 0 && m.peak <= m.avail:
+		m.depth, m.measured, m.peak = max(m.depth, m.avail), false, 0
 	}
-	m.peak = 0
 }
