@@ -147,7 +147,7 @@ func believe(l Limit, now instant) *belief {
 	}
 	m.phase, m.trial = holding, trialKnown
 	m.avail = max(l.Refill, l.Rate)
-	m.depth = max(l.Capacity-m.avail/2, l.Burst) // half a step's refill never fits in
+	m.depth = max(l.Capacity-float64(m.avail/2), l.Burst) // half a step's refill never fits in
 	m.level = m.depth
 	if !l.whole() {
 		m.most = l.Rate
@@ -197,9 +197,9 @@ func (m *belief) enough() float64 { return min(recoverTo*m.depth, probeMost*m.av
 // missing is how many tokens less than none there must be before a belief was wrong.
 func (m *belief) missing() float64 {
 	if m.nervous {
-		return edgeNerve*m.avail + 0.5
+		return float64(edgeNerve*m.avail) + 0.5
 	}
-	return edge*m.avail + 1
+	return float64(edge*m.avail) + 1
 }
 
 // pass lets seconds pass, up to now.
@@ -208,7 +208,7 @@ func (m *belief) pass(now instant, seconds float64) {
 	if m.phase == growing {
 		m.level = max(m.level, -m.short-1)
 	}
-	m.level += m.avail * seconds
+	m.level += float64(m.avail * seconds)
 	if full := max(m.depth, m.avail); m.level >= full {
 		m.level, m.full = full, now
 	}

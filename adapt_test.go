@@ -455,3 +455,12 @@ func comesBack(t *rapid.T, s *Scheduler, at time.Duration) {
 	}
 	t.Fatalf("the rate does not come back: %+v", s.Snapshot(epoch.Add(at)).Buckets[0])
 }
+
+// TestLn compares with the system's.
+func TestLn(t *testing.T) {
+	for _, x := range []float64{1, 1.0001, 1.9999, 2, 2.718, 3, 7, 63.3, 1e6, 1e12} {
+		if got, want := ln(x), math.Log(x); math.Abs(got-want) > 1e-14*(1+want) {
+			t.Errorf("ln(%v) = %v, want %v", x, got, want)
+		}
+	}
+}

@@ -222,7 +222,7 @@ func (m *belief) reading(now instant, read, apart float64) {
 			m.fallen(now) // to where it was before it rose
 		}
 	}
-	m.avail += weight * (read - m.avail)
+	m.avail += float64(weight * (read - m.avail))
 	if m.trial > m.shortest() && apart > 8 {
 		m.measure()
 	}
@@ -263,9 +263,24 @@ func (m *belief) longest() float64 {
 func (m *belief) measure() {
 	switch {
 	case m.peak > m.avail && !m.measured:
-		m.depth = max(m.avail, startTime*(m.peak-m.avail-m.avail*math.Log(m.peak/m.avail)))
+		m.depth = max(m.avail, startTime*(m.peak-m.avail-float64(m.avail*ln(m.peak/m.avail))))
 		m.measured = true
 	case m.peak > 0 && m.peak <= m.avail:
 		m.depth, m.measured, m.peak = max(m.depth, m.avail), false, 0
 	}
+}
+
+// ln is the natural logarithm of an x of at least 1, by its series: the last digits of [math.Log] depend on the processor.
+func ln(x float64) float64 {
+	twos := 0.0
+	for ; x >= 2; twos++ {
+		x /= 2
+	}
+	z := (x - 1) / (x + 1)
+	sum, term := 0.0, z
+	for n := 1.0; n < 40; n += 2 {
+		sum += term / n
+		term = float64(term * z * z)
+	}
+	return 2*sum + float64(twos*math.Ln2)
 }

@@ -117,12 +117,12 @@ func (l Limit) unlimited() bool { return l.Rate > math.MaxFloat64 }
 // set sets the limit.
 func (b *bucket) set(l Limit) {
 	b.limit = l.normal()
-	b.full = b.limit.Burst + b.limit.Rate*timerSlack.Seconds()
-	b.most = max(b.full, b.need(1)+b.limit.Rate*catchUp.Seconds())
+	b.full = b.limit.Burst + float64(b.limit.Rate*timerSlack.Seconds())
+	b.most = max(b.full, b.need(1)+float64(b.limit.Rate*catchUp.Seconds()))
 }
 
 // has reports whether the level is want, but for rounding.
-func (b *bucket) has(want float64) bool { return b.level >= want-grain*(1+want) }
+func (b *bucket) has(want float64) bool { return b.level >= want-float64(grain*(1+want)) }
 
 // refill brings the level up to now. It must be called before anything that changes the rate, or who waits.
 func (b *bucket) refill(now instant) {
@@ -133,9 +133,9 @@ func (b *bucket) refill(now instant) {
 	rate, dt := b.rate(), now.seconds(b.at)
 	full := b.full
 	if b.most > full && b.group != nil && b.group.wake < now {
-		full = min(full+rate*now.seconds(b.group.wake), b.most)
+		full = min(full+float64(rate*now.seconds(b.group.wake)), b.most)
 	}
-	b.level = min(b.level+rate*dt, full)
+	b.level = min(b.level+float64(rate*dt), full)
 	b.at = now
 	if m := b.pace.belief; m != nil {
 		b.observe(m, dt)
@@ -179,8 +179,8 @@ func (b *bucket) observe(m *belief, seconds float64) {
 	if b.limit.Unknown {
 		burst = max(burst, m.share*min(m.depth/2, m.avail))
 	}
-	b.full = burst + rate*timerSlack.Seconds()
-	b.most = max(b.full, b.need(1)+rate*catchUp.Seconds())
+	b.full = burst + float64(rate*timerSlack.Seconds())
+	b.most = max(b.full, b.need(1)+float64(rate*catchUp.Seconds()))
 }
 
 // giveBack undoes the take of n tokens at left. If the bucket was found empty since then, what was taken before says
@@ -233,7 +233,7 @@ func (b *bucket) throttle(o Outcome) {
 		b.cuts++
 	}
 	if !o.Incident {
-		b.level = min(b.level, 0) - b.rate()*until.seconds(b.at) // nothing is saved up in the pause
+		b.level = min(b.level, 0) - float64(b.rate()*until.seconds(b.at)) // nothing is saved up in the pause
 	}
 	b.paused = max(b.paused, until)
 }

@@ -55,9 +55,9 @@ func (q *queue) others(ahead *[MaxDraws]float64, start float64) (cost float64) {
 		}
 		part := min(1, max(0, (start-o.tag)*o.tenant.weight/o.cost))
 		for i := range l.buckets {
-			ahead[i] += part * o.sums[i]
+			ahead[i] += float64(part * o.sums[i])
 		}
-		cost += part * o.cost
+		cost += float64(part * o.cost)
 	}
 	return cost
 }
@@ -71,20 +71,20 @@ func (q *queue) otherClass(t *Ticket, ahead *[MaxDraws]float64, cost float64) {
 	if len(c.backlog.items) == 0 {
 		return
 	}
-	takes := ((cost+t.cost())*(1-share) - l.due) / share
+	takes := (float64((cost+t.cost())*(1-share)) - l.due) / share
 	if q.class == Interactive {
 		if l.mixed {
 			return // the head of batch may need any amount
 		}
 		takes = math.Inf(1)
 		if share < 1 {
-			takes = (l.due+cost*share)/(1-share) - c.backlog.top().head().cost()
+			takes = (l.due+float64(cost*share))/(1-share) - c.backlog.top().head().cost()
 		}
 	}
 	total, sums := c.waiting()
 	part := min(1, max(0, takes/total-grain))
 	for i := range l.buckets {
-		ahead[i] += part * sums[i]
+		ahead[i] += float64(part * sums[i])
 	}
 }
 

@@ -66,7 +66,7 @@ func (s *Scheduler) ready(l *lane) instant {
 		n := t.tokens(i)
 		ready = max(ready, b.when(b.need(n)))
 		plan = max(plan, b.slot(n))
-		fits = fits && n <= b.spare+grain*(1+n)
+		fits = fits && n <= b.spare+float64(grain*(1+n))
 	}
 	if fits && ready <= s.now {
 		return ready
@@ -86,7 +86,7 @@ func (s *Scheduler) ready(l *lane) instant {
 // out, however many lanes share the bucket. (What it refills in 2 ns is rounding: plans are in whole nanoseconds.)
 func (g *group) spent(l *lane) bool {
 	for _, b := range l.buckets {
-		if b.active == g.size && b.spare <= b.rate()*2e-9+grain {
+		if b.active == g.size && b.spare <= float64(b.rate()*2e-9)+grain {
 			return true
 		}
 	}
@@ -119,10 +119,10 @@ func (b *bucket) reserve(n float64, plan instant) {
 	if b.limit.unlimited() {
 		return
 	}
-	b.spare = min(b.spare, b.level+b.rate()*plan.seconds(b.at)-b.reserved-b.need(n))
+	b.spare = min(b.spare, b.level+float64(b.rate()*plan.seconds(b.at))-b.reserved-b.need(n))
 	b.reserved += n
 	if plan > b.restAt {
-		b.rest = min(b.rest+b.rate()*plan.seconds(b.restAt), b.full)
+		b.rest = min(b.rest+float64(b.rate()*plan.seconds(b.restAt)), b.full)
 		b.restAt = plan
 	}
 	b.rest -= n

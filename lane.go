@@ -85,7 +85,7 @@ func (l *lane) head() *Ticket {
 		return interactive.head()
 	}
 	// What both take while both wait is shared: batch goes first when it has saved up what its head costs, but for its share of that itself.
-	if t := batch.head(); l.due >= t.cost()*(1-l.sched.batchShare)-grain {
+	if t := batch.head(); l.due >= float64(t.cost()*(1-l.sched.batchShare))-grain {
 		return t
 	}
 	return interactive.head()
@@ -234,9 +234,9 @@ func (q *queue) unlink(t *Ticket) {
 func (q *queue) serve(t *Ticket) {
 	l, c := q.lane, &q.lane.classes[q.class]
 	if share := l.sched.batchShare; q.class == Interactive {
-		l.due += t.cost() * share
+		l.due += float64(t.cost() * share)
 	} else {
-		l.due = max(0, l.due-t.cost()*(1-share))
+		l.due = max(0, l.due-float64(t.cost()*(1-share)))
 	}
 	c.virtual = q.tag
 	q.tag += t.cost() / q.tenant.weight
