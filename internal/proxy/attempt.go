@@ -271,8 +271,16 @@ func (x *session) run(ctx context.Context) (again bool) {
 		}
 	}
 	x.observe()
-	clear(x.msg) // it holds a signature
+	x.forget()
 	return again
+}
+
+// forget drops what the connection need not keep until its next attempt.
+func (x *session) forget() {
+	clear(x.msg) // it holds a signature
+	if cap(x.msg) > keptMemory {
+		x.msg, x.req = nil, relay.Head{} // whose fields are views of it
+	}
 }
 
 func (x *session) wait() (err error) {
