@@ -26,14 +26,7 @@ func TestAccountIsLearnt(t *testing.T) {
 		{"throttle", ec2Host, "ec2", describeBody, fmt.Sprintf("HTTP/1.1 503 Service Unavailable\r\nContent-Length: %d\r\n\r\n%s", len(limit), limit)},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			w := newWorld(t, func(c *tls.Conn) {
-				for in := bufio.NewReader(c); ; {
-					if _, err := readMessage(in); err != nil {
-						return
-					}
-					inPieces(c, tt.answer, 50) // TLS gives each to the proxy on its own
-				}
-			}, func(w *world) {
+			w := newWorld(t, pieceByPiece(tt.answer), func(w *world) {
 				n := 0
 				w.gov.wait = func(context.Context, botorate.Attempt) error {
 					if n++; tt.service == "ec2" && n%2 == 0 { // no second turn for a throttled attempt
@@ -59,5 +52,18 @@ func TestAccountIsLearnt(t *testing.T) {
 				t.Errorf("the second attempt has account %s", a)
 			}
 		})
+	}
+}
+
+// pieceByPiece gives each request that answer, in pieces that come to the proxy on their own.
+func pieceByPiece(answer string) func(*tls.Conn) {
+	return func(c *tls.Conn) {
+		in := bufio.NewReader(c)
+		for {
+			if _, err := readMessage(in); err != nil {
+				return
+			}
+			inPieces(c, answer, 50)
+		}
 	}
 }
