@@ -1,7 +1,7 @@
 // Command gen writes what package awssdk knows of service names: which of IAM's prefixes belongs to the service id that the SDK
 // uses, and which operations are not signed. It reads botocore's service models, as internal/wire/gen does.
 //
-//	go run ./awssdk/gen -models SITE-PACKAGES/botocore/data -version 1.44.5 >awssdk/services.go
+//	go run ./awssdk/gen -models SITE-PACKAGES/botocore/data -version 1.44.8 >awssdk/services.go
 package main
 
 import (
@@ -160,7 +160,7 @@ func iamPrefix(sign string) string {
 		return "iot"
 	case "iot-jobs-data":
 		return "iotjobsdata"
-	case "partnercentral-account", "partnercentral-benefits", "partnercentral-channel", "partnercentral-selling":
+	case "partnercentral-account", "partnercentral-benefits", "partnercentral-channel", "partnercentral-marketing", "partnercentral-selling":
 		return "partnercentral"
 	}
 	return sign

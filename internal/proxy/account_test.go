@@ -1,7 +1,9 @@
 package proxy
 
 import (
+	"bufio"
 	"context"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"strings"
@@ -24,8 +26,7 @@ func TestAccountIsLearnt(t *testing.T) {
 		{"throttle", ec2Host, "ec2", describeBody, fmt.Sprintf("HTTP/1.1 503 Service Unavailable\r\nContent-Length: %d\r\n\r\n%s", len(limit), limit)},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			requests := make(chan string, 10)
-			w := newWorld(t, answers(requests, tt.answer), func(w *world) {
+			w := newWorld(t, pieceByPiece(tt.answer), func(w *world) {
 				n := 0
 				w.gov.wait = func(context.Context, botorate.Attempt) error {
 					if n++; tt.service == "ec2" && n%2 == 0 { // no second turn for a throttled attempt
@@ -51,5 +52,18 @@ func TestAccountIsLearnt(t *testing.T) {
 				t.Errorf("the second attempt has account %s", a)
 			}
 		})
+	}
+}
+
+// pieceByPiece gives each request that answer, in pieces that come to the proxy on their own.
+func pieceByPiece(answer string) func(*tls.Conn) {
+	return func(c *tls.Conn) {
+		in := bufio.NewReader(c)
+		for {
+			if _, err := readMessage(in); err != nil {
+				return
+			}
+			inPieces(c, answer, 50)
+		}
 	}
 }

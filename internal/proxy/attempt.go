@@ -168,7 +168,7 @@ func (x *session) refuseHead(err error) {
 		status, code = 431, "BotorateHeadTooLarge"
 	}
 	x.s.log.Debug("refused a request", slog.String("host", x.to.host), slog.Any("error", err))
-	x.answer(wire.Refuse(&wire.Request{Method: string(x.req.Method)}, status, code, "botorate refuses this request: "+err.Error()))
+	x.answer(closing(wire.Refuse(&wire.Request{Method: string(x.req.Method)}, status, code, "botorate refuses this request: "+err.Error())))
 	x.linger()
 }
 
@@ -271,8 +271,16 @@ func (x *session) run(ctx context.Context) (again bool) {
 		}
 	}
 	x.observe()
-	clear(x.msg) // it holds a signature
+	x.forget()
 	return again
+}
+
+// forget drops what the connection need not keep until its next attempt.
+func (x *session) forget() {
+	clear(x.msg) // it holds a signature
+	if cap(x.msg) > keptMemory {
+		x.msg, x.req = nil, relay.Head{} // whose fields are views of it
+	}
 }
 
 func (x *session) wait() (err error) {
@@ -319,16 +327,14 @@ func (x *session) tooLate(wait time.Duration) (again bool) {
 	shed := wire.Shed(&x.asked, wait)
 	x.result = report.Shed
 	x.status, x.code = statusOf(shed), ""
-	x.answer(shed)
-	return x.afterAnswer()
+	return x.reply(shed)
 }
 
 // fail answers an attempt with a failure of ours.
 func (x *session) fail(status int, code, text string) (again bool) {
 	x.result, x.status, x.code = report.Failed, status, code
 	x.s.log.Debug("attempt failed", slog.String("action", x.asked.Action()), slog.String("code", code))
-	x.answer(wire.Refuse(&x.asked, status, code, text))
-	return x.afterAnswer()
+	return x.reply(wire.Refuse(&x.asked, status, code, text))
 }
 
 // afterAnswer reports whether the connection can go on after an answer that did not wait for the rest of the request.

@@ -185,7 +185,7 @@ func TestShed(t *testing.T) {
 	for range 2 { // the connection goes on
 		io.WriteString(c, describe+describeBody)
 		head := readHead(t, c)
-		if !strings.HasPrefix(head, "HTTP/1.1 503 ") || !strings.Contains(head, "x-amz-retry-after: 1500\r\n") {
+		if !strings.HasPrefix(head, "HTTP/1.1 503 ") || !strings.Contains(head, "x-amz-retry-after: 1500\r\n") || strings.Contains(head, "Connection:") {
 			t.Fatalf("got %q", head)
 		}
 		var n int
@@ -213,7 +213,7 @@ func TestShedWithUnreadBody(t *testing.T) {
 	})
 	c := w.open(s3Host)
 	go io.WriteString(c, "PUT /k HTTP/1.1\r\nHost: "+s3Host+"\r\nContent-Length: 8388608\r\n\r\n"+strings.Repeat("x", 8<<20))
-	if head := readHead(t, c); !strings.HasPrefix(head, "HTTP/1.1 503 ") {
+	if head := readHead(t, c); !strings.HasPrefix(head, "HTTP/1.1 503 ") || !strings.Contains(head, "\r\nConnection: close\r\n") {
 		t.Errorf("got %q", head)
 	}
 	if _, err := io.ReadAll(c); err != nil {

@@ -193,7 +193,7 @@ func TestRefusedInside(t *testing.T) {
 	} {
 		c := w.open(ec2Host)
 		go io.WriteString(c, request)
-		if got := readHead(t, c); !strings.HasPrefix(got, "HTTP/1.1 "+want+" ") {
+		if got := readHead(t, c); !strings.HasPrefix(got, "HTTP/1.1 "+want+" ") || !strings.Contains(got, "\r\nConnection: close\r\n") {
 			t.Errorf("%.120q: got %q", request, got)
 		}
 		if body, err := io.ReadAll(c); err != nil || strings.HasPrefix(request, "HEAD ") != (len(body) == 0) {

@@ -1,11 +1,13 @@
 package proxy
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
 	"log/slog"
 	"net"
+	"slices"
 
 	"github.com/botorate/botorate/internal/relay"
 	"github.com/botorate/botorate/internal/wire"
@@ -92,6 +94,22 @@ func (x *session) answer(response []byte) {
 	if err := x.write(response); err != nil {
 		x.s.log.Debug("answering a client failed", slog.Any("error", err))
 	}
+}
+
+// reply answers the attempt with a response of our own making, and reports whether the connection can go on after it. If not, the
+// response says so.
+func (x *session) reply(response []byte) (again bool) {
+	if !x.body.Done() || x.req.Close || x.last.Load() {
+		response = closing(response)
+	}
+	x.answer(response)
+	return x.afterAnswer()
+}
+
+// closing returns a response that announces the end of the connection.
+func closing(response []byte) []byte {
+	line, rest, _ := bytes.Cut(response, []byte("\r\n"))
+	return slices.Concat(line, []byte("\r\nConnection: close\r\n"), rest)
 }
 
 // linger ends the connection after an answer to a request that was not read to its end.

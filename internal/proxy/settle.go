@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	errorPatience = 10 * time.Second // for the body of an error, which decides what it means
-	pumpPatience  = 30 * time.Second // for the rest of a request that was answered early
+	textPatience = 10 * time.Second // for the body of an answer that is read before it is passed on
+	pumpPatience = 30 * time.Second // for the rest of a request that was answered early
 )
 
 // settle tells the governor what the answer, whose head is read, means, and passes it on, unless it is absorbed.
@@ -30,16 +30,17 @@ func (x *session) settle(up *upstream) (done, again bool) {
 		return x.settleError(up, &body)
 	}
 	x.s.gov.Report(x.pass, botorate.Outcome{Kind: botorate.OK})
+	if wire.TellsAccount(&x.asked) {
+		answer, text, err := x.readText(up, &body)
+		x.s.accounts.Learn(&x.asked, wire.AccountIn(&x.asked, &x.resp, text))
+		if werr := x.write(answer); werr != nil {
+			err = werr
+		}
+		return true, x.finish(up, &body, err)
+	}
 	// Head and body, as far as they are there, leave in one piece.
 	n, err := body.Scan(up.in.Buffered()[len(x.resp.Raw):])
 	n += len(x.resp.Raw)
-	if wire.TellsAccount(&x.asked) {
-		text := up.in.Buffered()[len(x.resp.Raw):n]
-		if x.resp.Chunked {
-			text, _ = relay.Dechunk(text)
-		}
-		x.s.accounts.Learn(&x.asked, wire.AccountIn(&x.asked, &x.resp, text))
-	}
 	if werr := x.write(up.in.Buffered()[:n]); werr != nil {
 		err = werr
 	}
@@ -49,14 +50,7 @@ func (x *session) settle(up *upstream) (done, again bool) {
 
 // settleError judges an answer by its body, of which the beginning is read before any of it is passed on.
 func (x *session) settleError(up *upstream, body *relay.Body) (done, again bool) {
-	answer := bytes.Clone(x.resp.Raw)
-	up.in.Discard(len(answer))
-	_ = x.resp.ParseResponse(answer) // the view moves; it was parsed before
-	answer, readErr := x.readErrorBody(up, body, answer)
-	text := answer[len(x.resp.Raw):]
-	if x.resp.Chunked {
-		text, _ = relay.Dechunk(text) // it was scanned before
-	}
+	answer, text, readErr := x.readText(up, body)
 	out := wire.Judge(&x.asked, &x.resp, text)
 	x.code = out.Code
 	x.s.accounts.Learn(&x.asked, out.Account)
@@ -82,9 +76,23 @@ func (x *session) settleError(up *upstream, body *relay.Body) (done, again bool)
 	return true, x.finish(up, body, readErr)
 }
 
-// readErrorBody appends the body to answer, up to the size and the time that are worth waiting for.
-func (x *session) readErrorBody(up *upstream, body *relay.Body, answer []byte) ([]byte, error) {
-	end := time.Now().Add(errorPatience)
+// readText takes an answer over from the upstream's buffer, with its body up to the size and the time that are worth waiting for.
+// text is what came of the body without its chunks.
+func (x *session) readText(up *upstream, body *relay.Body) (answer, text []byte, err error) {
+	answer = bytes.Clone(x.resp.Raw)
+	up.in.Discard(len(answer))
+	_ = x.resp.ParseResponse(answer) // the view moves; it was parsed before
+	answer, err = x.readBodyOf(up, body, answer)
+	text = answer[len(x.resp.Raw):]
+	if x.resp.Chunked {
+		text, _ = relay.Dechunk(text) // it was scanned before
+	}
+	return answer, text, err
+}
+
+// readBodyOf appends the body to answer, as readText says.
+func (x *session) readBodyOf(up *upstream, body *relay.Body, answer []byte) ([]byte, error) {
+	end := time.Now().Add(textPatience)
 	for !body.Done() && len(answer)-len(x.resp.Raw) < wire.MaxErrorBody && time.Now().Before(end) {
 		if len(up.in.Buffered()) == 0 {
 			if err := up.link.SetReadDeadline(end); err != nil {

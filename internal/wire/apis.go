@@ -123,7 +123,7 @@ func iamPrefix(sign string) string {
 		return "iot"
 	case "iot-jobs-data":
 		return "iotjobsdata"
-	case "partnercentral-account", "partnercentral-benefits", "partnercentral-channel", "partnercentral-selling":
+	case "partnercentral-account", "partnercentral-benefits", "partnercentral-channel", "partnercentral-marketing", "partnercentral-selling":
 		return "partnercentral"
 	}
 	return sign

@@ -13,6 +13,7 @@ type call struct {
 	owner      *api // whose operation it is, if not the API's that was taken for the request's
 	api        string
 	version    []byte
+	key        []byte // an access key id that stands in the form
 	unfiltered bool
 	resources  float64
 }
@@ -88,7 +89,7 @@ func queryCall(a *api, f *fields, q *restRequest, query, body []byte) (call, boo
 	if !isName(args.action) {
 		return call{}, false
 	}
-	c := call{protocol: Query, raw: args.action, version: args.version}
+	c := call{protocol: Query, raw: args.action, version: args.version, key: args.key}
 	if a != nil && a.speaks('e') {
 		c.protocol, c.unfiltered, c.resources = EC2, args.unfiltered(), args.resources()
 	}

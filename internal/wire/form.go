@@ -41,6 +41,7 @@ func isChangeBatch(path []byte) bool {
 // A form is what a query protocol's arguments say.
 type form struct {
 	action, version []byte // raw; empty when missing
+	key             []byte // SigV2's AWSAccessKeyId, raw; nil when missing
 	filtered        bool   // MaxResults or a Filter
 	instances       int    // InstanceId.N
 	most, least     int    // MaxCount, MinCount; -1 when missing
@@ -60,6 +61,8 @@ func (f *form) parse(b []byte) {
 			}
 		case string(key) == "Version":
 			f.version = a.value
+		case string(key) == "AWSAccessKeyId":
+			f.key = a.value
 		case string(key) == "MaxResults", bytes.HasPrefix(key, []byte("Filter.")):
 			f.filtered = true
 		case bytes.HasPrefix(key, []byte("InstanceId.")):

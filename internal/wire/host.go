@@ -132,9 +132,14 @@ func (h *hostName) read(rest string) bool {
 		return h.regional(before)
 	case last == "us-gov":
 		h.region = "us-gov-west-1"
+		if front, region := cutLast(before); isRegion(region) { // routes.geo.us-gov-west-1.us-gov
+			before, h.region = front, region
+		}
 		return h.regional(before)
 	case last == "global" && before != "":
 		return h.regional(before)
+	case h.globalS3(rest): // before what follows: a bucket can be called as if it were a Region
+		return true
 	}
 	if front, region := cutLast(before); isRegion(region) { // customers' own things have such names, few APIs do
 		h.region, h.label = region, last
@@ -172,8 +177,9 @@ func (h *hostName) regional(s string) bool {
 		h.label = front[:strings.IndexByte(front, '-')] + ".timestream" // cells of endpoint discovery
 	case strings.HasSuffix(last, "-kinesis"), strings.HasSuffix(last, "-kinesis-queues"): // by stream
 		h.label = "kinesis"
-	case last == "mediaconvert" && strings.IndexByte(front, '.') < 0, // an account's own host
-		isAccount(front) && !tunnelled(last): // hosts by account: 123456789012.ddb
+	case last == "machinelearning" && front == "realtime", // which GetMLModel names
+		last == "mediaconvert" && strings.IndexByte(front, '.') < 0, // an account's own host
+		isAccount(front) && !tunnelled(last):                        // hosts by account: 123456789012.ddb
 		h.label = last
 	default:
 		return false
@@ -207,8 +213,8 @@ func (h *hostName) s3(front, last string) bool {
 	return true
 }
 
-// global reads a host name that has no Region.
-func (h *hostName) global(rest string) bool {
+// globalS3 reads S3's host names that do not end with a Region.
+func (h *hostName) globalS3(rest string) bool {
 	front, last := cutLast(strings.TrimSuffix(rest, ".dualstack"))
 	if h.s3(front, last) {
 		return true
@@ -217,20 +223,25 @@ func (h *hostName) global(rest string) bool {
 		h.label, h.bucket = "s3", alias
 		return true
 	}
-	if region := strings.TrimPrefix(strings.TrimPrefix(last, "s3-"), "fips-"); strings.HasPrefix(last, "s3-") && !strings.HasPrefix(region, "website-") &&
-		(isRegion(region) || region == "external-1") {
-		h.label, h.bucket = "s3", front
-		if region != "external-1" {
-			h.region = region
-		}
-		return true
+	region := strings.TrimPrefix(strings.TrimPrefix(last, "s3-"), "fips-")
+	if !strings.HasPrefix(last, "s3-") || strings.HasPrefix(region, "website-") || !isRegion(region) && region != "external-1" {
+		return false
 	}
+	h.label, h.bucket = "s3", front
+	if region != "external-1" {
+		h.region = region
+	}
+	return true
+}
+
+// global reads a host name that has no Region.
+func (h *hostName) global(rest string) bool {
 	h.label = plain(rest)
 	if rest == "queue" {
 		h.label = "sqs"
 	}
 	if strings.HasSuffix(rest, ".endpoint.events") || strings.HasSuffix(rest, ".endpoints.email") { // global endpoints
-		h.label = last
+		_, h.label = cutLast(rest)
 		return true
 	}
 	return known().byHost[h.label] != nil && !tunnelled(h.label)

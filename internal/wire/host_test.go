@@ -31,6 +31,7 @@ func TestIntercepted(t *testing.T) {
 		{"ec2.us-isof-south-1.csp.hci.ic.gov", hostName{"aws-iso-f", "us-isof-south-1", "ec2", ""}},
 		{"iam.amazonaws.com", hostName{"aws", "", "iam", ""}},
 		{"iam.us-gov.amazonaws.com", hostName{"aws-us-gov", "us-gov-west-1", "iam", ""}},
+		{"routes.geo.us-gov-east-1.us-gov.amazonaws.com", hostName{"aws-us-gov", "us-gov-east-1", "routes.geo", ""}},
 		{"iam.global.api.aws", hostName{"aws", "", "iam", ""}},
 		{"sts.amazonaws.com", hostName{"aws", "", "sts", ""}},
 		{"global.health.amazonaws.com", hostName{"aws", "", "global.health", ""}},
@@ -47,6 +48,7 @@ func TestIntercepted(t *testing.T) {
 		{"ingest-cell2.timestream.us-east-1.amazonaws.com", hostName{"aws", "us-east-1", "ingest.timestream", ""}},
 		{"123456789012.ddb.us-east-1.amazonaws.com", hostName{"aws", "us-east-1", "dynamodb", ""}},
 		{"a1b2c3.mediaconvert.us-east-1.amazonaws.com", hostName{"aws", "us-east-1", "mediaconvert", ""}},
+		{"realtime.machinelearning.us-east-1.amazonaws.com", hostName{"aws", "us-east-1", "machinelearning", ""}},
 		{"somethingnew.us-east-1.amazonaws.com", hostName{"aws", "us-east-1", "somethingnew", ""}},
 		{"abc123.endpoint.events.amazonaws.com", hostName{"aws", "", "events", ""}},
 
@@ -56,6 +58,11 @@ func TestIntercepted(t *testing.T) {
 		{"b.s3.dualstack.eu-west-1.amazonaws.com", hostName{"aws", "eu-west-1", "s3", "b"}},
 		{"b.s3-fips.dualstack.us-east-1.amazonaws.com", hostName{"aws", "us-east-1", "s3", "b"}},
 		{"b.s3-eu-west-1.amazonaws.com", hostName{"aws", "eu-west-1", "s3", "b"}},
+		{"my-bucket-2026.s3.amazonaws.com", hostName{"aws", "", "s3", "my-bucket-2026"}}, // as if it were a Region
+		{"eu-west-1.s3.amazonaws.com.cn", hostName{"aws-cn", "", "s3", "eu-west-1"}},
+		{"my.us-east-1.s3-accelerate.amazonaws.com", hostName{"aws", "", "s3", "my.us-east-1"}},
+		{"my-bucket-1.s3-eu-west-1.amazonaws.com", hostName{"aws", "eu-west-1", "s3", "my-bucket-1"}},
+		{"my-bucket-1.s3-external-1.amazonaws.com", hostName{"aws", "", "s3", "my-bucket-1"}},
 		{"b.s3-accelerate.amazonaws.com", hostName{"aws", "", "s3", "b"}},
 		{"b.s3-accelerate.dualstack.amazonaws.com", hostName{"aws", "", "s3", "b"}},
 		{"b--use1-az4--x-s3.s3express-use1-az4.us-east-1.amazonaws.com", hostName{"aws", "us-east-1", "s3", "b--use1-az4--x-s3"}},

@@ -57,8 +57,11 @@ func (d *Identifier) Identify(head *relay.Head, host string, body []byte) Reques
 	if c.owner != nil {
 		a = c.owner
 	}
+	if len(s.key) == 0 {
+		s.key = c.key
+	}
 	r := Request{
-		Service: family, API: c.api, Operation: c.name, Protocol: c.protocol, Account: "anonymous", Region: d.regionOf(&s, &f),
+		Service: family, API: c.api, Operation: c.name, Protocol: c.protocol, Account: "anonymous", Region: d.regionOf(&s),
 		Partition: h.partition, Invocation: invocationOf(f.invocation), Unfiltered: c.unfiltered, Resources: c.resources,
 		Method: knownMethod(head.Method),
 	}
@@ -111,14 +114,10 @@ func (d *Identifier) fill(r *Request, a *api, c *call, s *scope, q *restRequest)
 }
 
 // regionOf returns the Region of the signature, else of the host name, else a fallback.
-func (d *Identifier) regionOf(s *scope, f *fields) string {
-	raw := s.region
-	if len(raw) == 0 {
-		raw = firstRegion(f.regionSet)
-	}
+func (d *Identifier) regionOf(s *scope) string {
 	switch {
-	case len(raw) > 0:
-		return d.clean(&d.region, raw, 32)
+	case len(s.region) > 0:
+		return d.clean(&d.region, s.region, 32)
 	case d.name.region != "":
 		return d.name.region
 	}
@@ -231,15 +230,6 @@ func (f *fields) field(n int, b []byte) (to *[]byte, name string) {
 		return &f.invocation, "amz-sdk-invocation-id"
 	}
 	return nil, ""
-}
-
-// firstRegion returns the first Region of SigV4a's x-amz-region-set, if it is one.
-func firstRegion(set []byte) []byte {
-	first, _ := cutByte(set, ',')
-	if first = bytes.Trim(first, " "); len(first) == 0 || bytes.IndexByte(first, '*') >= 0 {
-		return nil
-	}
-	return first
 }
 
 // familyOf returns the service for S3's further signing names, which share S3's operations; "" for any other.

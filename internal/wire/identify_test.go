@@ -216,6 +216,9 @@ func TestIdentifyScope(t *testing.T) {
 		{"sigv4a anywhere", "GET / HTTP/1.1\nX-Amz-Region-Set: *\nAuthorization: AWS4-ECDSA-P256-SHA256 Credential=KEY/20261123/s3/aws4_request, SignedHeaders=host, Signature=00\n", "a.mrap.accesspoint.s3-global.amazonaws.com", Request{
 			Service: "s3", Account: "609629065308", Region: "us-east-1", Partition: "aws",
 		}},
+		{"sigv4a in the URL", "GET /k?X-Amz-Algorithm=AWS4-ECDSA-P256-SHA256&X-Amz-Credential=KEY%2F20261123%2Fs3%2Faws4_request&X-Amz-Region-Set=eu-west-1%2Cus-west-2 HTTP/1.1\n", "a.mrap.accesspoint.s3-global.amazonaws.com", Request{
+			Service: "s3", Account: "609629065308", Region: "eu-west-1", Partition: "aws", Presigned: true,
+		}},
 		{"key with slashes", "GET / HTTP/1.1\nAuthorization: AWS4-HMAC-SHA256 Credential=KEY/20261123/us-gov-west-1/s3/aws4_request,SignedHeaders=host,Signature=00\n", "s3.us-gov-west-1.amazonaws.com", Request{
 			Service: "s3", Account: "609629065308", Region: "us-gov-west-1", Partition: "aws-us-gov",
 		}},
@@ -290,6 +293,22 @@ DELETE</Action></Change><Change><Action> UPSERT</Action></Change></Changes></Cha
 	head := parseHead(t, signed("POST /2013-04-01/hostedzone/Z1/rrset/", "route53", "Content-Length: 9\n"))
 	if got := Identify(head, "", []byte(batch)); got.Resources != 5 || got.Operation != "ChangeResourceRecordSets" {
 		t.Errorf("change batch: %s counts %v, want 5", got.Operation, got.Resources)
+	}
+}
+
+// SigV2 has the access key id among the arguments, in a URL or a form; a signature in the header goes before it.
+func TestFormsKey(t *testing.T) {
+	t.Parallel()
+	const form = "Action=Select&AWSAccessKeyId=" + testKey + "&SignatureVersion=2"
+	for _, tt := range []struct{ head, body string }{
+		{"POST / HTTP/1.1\n" + formType, form},
+		{"GET /?" + form + " HTTP/1.1\n", ""},
+		{signed("POST /", "sdb", formType), "Action=Select&AWSAccessKeyId=" + oldKey},
+	} {
+		got := Identify(parseHead(t, tt.head), "sdb.amazonaws.com", []byte(tt.body))
+		if got.Account != "609629065308" || got.Action() != "sdb:Select" {
+			t.Errorf("%.40q %s: account %s, action %s", tt.head, tt.body, got.Account, got.Action())
+		}
 	}
 }
 
@@ -386,6 +405,16 @@ func TestParseTime(t *testing.T) {
 func FuzzIdentify(f *testing.F) {
 	for _, s := range []string{boto3EC2, cliEC2, goJSON, jsS3, signed("GET /b?list-type=2", "s3", ""), signed("POST /2013-04-01/hostedzone/Z1/rrset", "route53", "Content-Length: 1\n")} {
 		f.Add([]byte(strings.ReplaceAll(strings.ReplaceAll(strings.TrimLeft(s, "\n"), "KEY", testKey), "\n", "\r\n")+"\r\n"), "ec2.us-east-1.amazonaws.com:443", []byte("Action=RunInstances&MaxCount=3"))
+	}
+	for _, s := range []string{
+		"GET /k?X-Amz-Algorithm=AWS4-ECDSA-P256-SHA256&X-Amz-Credential=KEY%2F20261123%2Fs3%2Faws4_request&X-Amz-Region-Set=eu-west-1%2C*&X-Amz-Date=20261123T171000Z&X-Amz-Expires=300 HTTP/1.1\n",
+		"GET / HTTP/1.1\nX-Amz-Region-Set: us-west-2\nAuthorization: AWS4-ECDSA-P256-SHA256 Credential=KEY/20261123/s3/aws4_request, SignedHeaders=host, Signature=00\n",
+		"POST /service/S/operation/O HTTP/1.1\nsmithy-protocol: rpc-v2-cbor\nContent-Type: application/cbor\n",
+		"POST / HTTP/1.1\nContent-Length: 1\n" + formType, "GET /k?AWSAccessKeyId=KEY&Signature=x HTTP/1.1\n", "GET https://h?list%2Dtype=2 HTTP/1.1\nAuthorization: Bearer x\n",
+	} {
+		for _, host := range []string{"my-bucket-1.s3.amazonaws.com", "sdb.amazonaws.com", "vpce-1-2.s3-control.us-east-1.vpce.amazonaws.com"} {
+			f.Add([]byte(strings.ReplaceAll(strings.ReplaceAll(s, "KEY", testKey), "\n", "\r\n")+"\r\n"), host, []byte("Action=Select&AWSAccessKeyId="+testKey))
+		}
 	}
 	f.Fuzz(func(t *testing.T, raw []byte, host string, body []byte) {
 		raw, body = bytes.Clone(raw), bytes.Clone(body) // the fuzzer's own must not change

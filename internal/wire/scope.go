@@ -10,7 +10,7 @@ import (
 // A scope is what a request's credentials say. The zero value is an unsigned request's.
 type scope struct {
 	key       []byte // access key id; for Bearer the token
-	region    []byte
+	region    []byte // for SigV4a the first of several
 	service   []byte // signing name
 	presigned bool
 }
@@ -18,11 +18,19 @@ type scope struct {
 // scopeOf reads the credentials in the header or else in the query. buf is room to decode the latter in.
 func scopeOf(buf []byte, f *fields, args *queryArgs) scope {
 	if len(f.authorization) > 0 {
-		return authorization(f.authorization)
+		s := authorization(f.authorization)
+		if len(s.region) == 0 {
+			s.region = firstRegion(f.regionSet)
+		}
+		return s
 	}
 	if c, ok := args.get("X-Amz-Credential"); ok {
-		s := credential(unescaped(buf, c))
+		s := credential(unescaped(buf[:0:cap(buf)/2], c))
 		s.presigned = true
+		if len(s.region) == 0 {
+			set, _ := args.get("X-Amz-Region-Set")
+			s.region = firstRegion(unescaped(buf[cap(buf)/2:cap(buf)/2], set))
+		}
 		return s
 	}
 	if key, ok := args.get("AWSAccessKeyId"); ok { // SigV2: S3, or an old query
@@ -69,6 +77,15 @@ func credential(c []byte) scope {
 		return scope{}
 	}
 	return scope{key: key, region: region, service: service}
+}
+
+// firstRegion returns the first Region of SigV4a's x-amz-region-set, if it is one.
+func firstRegion(set []byte) []byte {
+	first, _ := cutByte(set, ',')
+	if first = bytes.Trim(first, " "); len(first) == 0 || bytes.IndexByte(first, '*') >= 0 {
+		return nil
+	}
+	return first
 }
 
 func cutLastSlash(b []byte) (before, last []byte) {

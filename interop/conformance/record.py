@@ -36,6 +36,7 @@ IAM = {
     "partnercentral-account": "partnercentral",
     "partnercentral-benefits": "partnercentral",
     "partnercentral-channel": "partnercentral",
+    "partnercentral-marketing": "partnercentral",
     "partnercentral-selling": "partnercentral",
     "resourcegroupstaggingapi": "tag",
     "sso": "sso",
@@ -140,8 +141,10 @@ class Source:
                   "body": base64.b64encode(bytes(body[:262144])).decode()}
         if headers.get("Authorization", "").startswith("AWS "):  # SigV2
             record["account"] = values.ACCOUNT
-        elif headers.get("Authorization", "").startswith("Bearer ") or "AWSAccessKeyId" in url.query:
-            record["account"] = values.ACCOUNT if "AWSAccessKeyId" in url.query else "key-"
+        elif headers.get("Authorization", "").startswith("Bearer "):
+            record["account"] = "key-"
+        elif "AWSAccessKeyId" in url.query or body.startswith(b"Action=") and b"AWSAccessKeyId=" in body:  # SigV2 in a URL, in a form
+            record["account"] = values.ACCOUNT
         scope = headers.get("Authorization", "") + urllib.parse.unquote(url.query)
         if "/aws4_request" in scope:
             _, date, *middle = scope.partition("/aws4_request")[0].rpartition("Credential=")[2].split("/")
@@ -149,7 +152,7 @@ class Source:
             if record["service"] in ("s3", "s3control"):
                 record["iam"] = middle[-1]
             if len(middle) == 1:  # SigV4a
-                regions = headers.get("X-Amz-Region-Set", "")
+                regions = headers.get("X-Amz-Region-Set") or urllib.parse.parse_qs(url.query).get("X-Amz-Region-Set", [""])[0]
                 record["region"] = regions.split(",")[0] if regions != "*" else None
             else:
                 record["region"] = middle[0]

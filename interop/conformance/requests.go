@@ -45,6 +45,7 @@ type tally struct{ requests, right, excused, skipped int }
 type score struct {
 	mu      sync.Mutex
 	twins   twinList
+	tunnels tunnelList
 	tallies map[string]*tally // by variant
 	misses  []miss
 	sheds   map[[2]string]shedCase // by service and protocol
@@ -56,7 +57,11 @@ func checkRequests(ctx context.Context, py *python, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	s := &score{twins: twins, tallies: map[string]*tally{}, sheds: map[[2]string]shedCase{}}
+	tunnels, err := readTunnels(filepath.Join(dir, "tunnels.txt"))
+	if err != nil {
+		return err
+	}
+	s := &score{twins: twins, tunnels: tunnels, tallies: map[string]*tally{}, sheds: map[[2]string]shedCase{}}
 	errs := make([]error, runtime.GOMAXPROCS(0))
 	var all sync.WaitGroup
 	for i := range errs {
@@ -65,6 +70,7 @@ func checkRequests(ctx context.Context, py *python, stdout io.Writer) error {
 	all.Wait()
 	printTallies(stdout, s.tallies)
 	errs = append(errs, missed(stdout, s.misses), twins.unused())
+	errs = append(errs, tunnels.unused()...)
 	return errors.Join(append(errs, checkSheds(ctx, py, slices.Collect(maps.Values(s.sheds)), stdout))...)
 }
 
@@ -91,6 +97,11 @@ func (s *score) take(line []byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.count(&q, m)
+	if q.Host != "" {
+		if t := s.tunnels.judge(&q); t != nil {
+			s.misses = append(s.misses, *t)
+		}
+	}
 	if key := [2]string{q.Service, q.Protocol}; m == nil && strings.HasSuffix(q.Variant, "required") && r.Method != "HEAD" && s.sheds[key].Shed == nil {
 		s.sheds[key] = newShedCase(&q, &r)
 	}
@@ -197,7 +208,7 @@ func missed(stdout io.Writer, misses []miss) error {
 	for _, m := range misses {
 		fmt.Fprintf(stdout, "MISS %s %s (%s): got %s, want %s: %.200s\n", m.service, m.operation, m.variant, m.got, m.want, m.line)
 	}
-	return fmt.Errorf("%d requests were taken for others", len(misses))
+	return fmt.Errorf("%d requests were taken for others, or not at all", len(misses))
 }
 
 // A twinList is the operations that can't be told from another on the wire: what they are taken for, and whether that happened.

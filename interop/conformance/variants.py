@@ -40,10 +40,11 @@ ARNS = {
     "access point's alias": "made-up-abcdefghijklmnopqrstuvwxyz0123-s3alias",
     "object lambda": f"arn:aws:s3-object-lambda:us-east-1:{ACCOUNT}:accesspoint/made-up",
     "outposts": f"arn:aws:s3-outposts:us-east-1:{ACCOUNT}:outpost/op-01234567890123456/accesspoint/made-up",
-    "multi-Region": f"arn:aws:s3::{ACCOUNT}:accesspoint/abcdefghijklm.mrap",
     "express": "made-up--use1-az4--x-s3",
     "dotted": "my.dotted.bucket",
 }
+MULTI_REGION = f"arn:aws:s3::{ACCOUNT}:accesspoint/abcdefghijklm.mrap"
+REGION_LIKE = "made-up-bucket-1"
 KEYS = ["/leading", "a//b", "a/./b/../c", "%2F", "a+b c", "é/ü", "q?x=y&z", "#", "uploads", "a/", "~'()*!", "v20180820/bucket", "WriteGetObjectResponse"]
 OUTPOSTS_BUCKET = f"arn:aws:s3-outposts:us-east-1:{ACCOUNT}:outpost/op-01234567890123456/bucket/made-up"
 
@@ -121,8 +122,13 @@ def s3(source, operations):
         calls(source, source.client("s3", s3={"addressing_style": style}), f"S3 {style} style", operations)
     for variant, bucket in ARNS.items():
         calls(source, source.client("s3"), f"S3 {variant}", operations, may_fail=True, Bucket=bucket)
+    for regions in ("*", "us-west-2,eu-west-1"):
+        client = source.client("s3", sigv4a_signing_region_set=regions)
+        calls(source, client, f"S3 multi-Region, {regions}", operations, may_fail=True, Bucket=MULTI_REGION)
+    calls(source, source.client("s3"), "S3 multi-Region, presigned", operations, presigned=True, may_fail=True, Bucket=MULTI_REGION)
     calls(source, source.client("s3", s3={"use_accelerate_endpoint": True}), "S3 accelerated", operations, may_fail=True)
     calls(source, source.client("s3", s3={"us_east_1_regional_endpoint": "legacy"}), "S3 global", operations)
+    calls(source, source.client("s3", s3={"us_east_1_regional_endpoint": "legacy"}), "S3 bucket like a Region", operations, Bucket=REGION_LIKE)
     calls(source, source.client("s3", signature_version=UNSIGNED), "S3 unsigned", operations)
     old = [name for name in operations if name != "ListDirectoryBuckets"]  # younger than SigV2
     calls(source, source.client("s3", signature_version="s3"), "S3 SigV2", old)

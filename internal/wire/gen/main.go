@@ -1,7 +1,7 @@
 // Command gen writes the table of AWS's APIs that package wire embeds: signing names, host names, and how each REST
 // operation looks on the wire. It reads botocore's service models, which are current and have one form for all services.
 //
-//	go run ./internal/wire/gen -models SITE-PACKAGES/botocore/data -version 1.44.5 >internal/wire/apis.txt
+//	go run ./internal/wire/gen -models SITE-PACKAGES/botocore/data -version 1.44.8 >internal/wire/apis.txt
 package main
 
 import (
