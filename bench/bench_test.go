@@ -1,3 +1,5 @@
+//go:build linux
+
 // Package bench compares botorate's proxy with goproxy and with no proxy at all. It has nothing but tests.
 package bench
 
@@ -98,9 +100,9 @@ type way struct {
 	aws   *part
 }
 
-func ways(tb testing.TB) []way {
+func ways(tb testing.TB, upstream string) []way {
 	tb.Helper()
-	aws := start(tb, "aws", settings{})
+	aws := start(tb, upstream, settings{})
 	s := settings{AWS: aws.Addr, RootPEM: aws.RootPEM}
 	return []way{
 		{"direct", nil, aws},
@@ -117,11 +119,21 @@ func (w way) open(tb testing.TB) *tls.Conn {
 
 func (w way) openTo(tb testing.TB, host string) *tls.Conn {
 	tb.Helper()
-	to := w.aws
+	return w.secure(tb, w.dial(tb, host), host)
+}
+
+// to is who is connected to.
+func (w way) to() *part {
 	if w.proxy != nil {
-		to = w.proxy
+		return w.proxy
 	}
-	c, err := net.Dial("tcp", to.Addr)
+	return w.aws
+}
+
+// dial returns a connection that is ready for TLS.
+func (w way) dial(tb testing.TB, host string) net.Conn {
+	tb.Helper()
+	c, err := net.Dial("tcp", w.to().Addr)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -138,7 +150,12 @@ func (w way) openTo(tb testing.TB, host string) *tls.Conn {
 			tb.Fatalf("%s: CONNECT answered %q", w.name, answer)
 		}
 	}
-	t := tls.Client(c, &tls.Config{ServerName: host, RootCAs: pool(to.RootPEM)})
+	return c
+}
+
+func (w way) secure(tb testing.TB, c net.Conn, host string) *tls.Conn {
+	tb.Helper()
+	t := tls.Client(c, &tls.Config{ServerName: host, RootCAs: pool(w.to().RootPEM)})
 	if err := t.Handshake(); err != nil {
 		tb.Fatal(err)
 	}
@@ -164,48 +181,6 @@ func roundTrip(c net.Conn, buf []byte) error {
 	}
 }
 
-// A run is what the rounds of one way measured.
-type run struct {
-	rate, cpu, allocs []float64 // requests a second; of the proxy per request: µs and allocations
-	latency           []time.Duration
-}
-
-// measure lets clients send for a while, each on its own connection.
-func (w way) measure(tb testing.TB, conns []*tls.Conn, d time.Duration, r *run) {
-	tb.Helper()
-	var before usage
-	if w.proxy != nil {
-		before = w.proxy.usage(tb, "usage")
-	}
-	took := make([][]time.Duration, len(conns))
-	var wait sync.WaitGroup
-	begin := time.Now()
-	for i, c := range conns {
-		wait.Go(func() {
-			buf := make([]byte, 16<<10)
-			for last := time.Now(); last.Sub(begin) < d; {
-				if err := roundTrip(c, buf); err != nil {
-					tb.Error(err)
-					return
-				}
-				now := time.Now()
-				took[i] = append(took[i], now.Sub(last))
-				last = now
-			}
-		})
-	}
-	wait.Wait()
-	all := slices.Concat(took...)
-	n := float64(len(all))
-	r.rate = append(r.rate, n/time.Since(begin).Seconds())
-	r.latency = append(r.latency, all...)
-	if w.proxy != nil {
-		after := w.proxy.usage(tb, "usage")
-		r.cpu = append(r.cpu, float64((after.CPU-before.CPU).Microseconds())/n)
-		r.allocs = append(r.allocs, float64(after.Mallocs-before.Mallocs)/n)
-	}
-}
-
 func median[T ~float64 | ~int64](v []T) T {
 	if len(v) == 0 {
 		return 0
@@ -223,50 +198,9 @@ func ratio(a, b []float64) float64 {
 	return median(r)
 }
 
-// BenchmarkKeepAlive compares the ways at 1 and at 50 clients in interleaved rounds of half a second, and prints medians: those
-// that compare two ways are of the ratios of each round, so that what the machine does besides hits both.
-func BenchmarkKeepAlive(b *testing.B) {
-	b.Run("clients=1", func(b *testing.B) { benchmarkKeepAlive(b, 1) })
-	b.Run("clients=50", func(b *testing.B) { benchmarkKeepAlive(b, 50) })
-}
-
-func benchmarkKeepAlive(b *testing.B, clients int) {
-	b.Helper()
-	all := ways(b)
-	conns := make([][]*tls.Conn, len(all))
-	for i, w := range all {
-		for range clients {
-			conns[i] = append(conns[i], w.open(b))
-		}
-		w.measure(b, conns[i], 200*time.Millisecond, new(run)) // to warm up
-	}
-	runs := make([]run, len(all))
-	for b.Loop() {
-		for i, w := range all {
-			w.measure(b, conns[i], 500*time.Millisecond, &runs[i])
-		}
-	}
-	b.ReportMetric(0, "ns/op")
-	for i, w := range all {
-		w.report(b, &runs[i])
-	}
-	b.ReportMetric(ratio(runs[1].rate, runs[2].rate), "×goproxy-rate")
-	b.ReportMetric(ratio(runs[2].cpu, runs[1].cpu), "÷goproxy-cpu")
-}
-
-func (w way) report(b *testing.B, r *run) {
-	b.Helper()
-	b.ReportMetric(median(r.rate), w.name+"-req/s")
-	b.ReportMetric(float64(median(r.latency).Microseconds()), w.name+"-p50-µs")
-	if w.proxy != nil {
-		b.ReportMetric(median(r.cpu), w.name+"-cpu-µs/req")
-		b.ReportMetric(median(r.allocs), w.name+"-allocs/req")
-	}
-}
-
 // BenchmarkConnect compares what a new client costs that sends one request, as each `aws` command does.
 func BenchmarkConnect(b *testing.B) {
-	for _, w := range ways(b) {
+	for _, w := range ways(b, "aws") {
 		b.Run(w.name, func(b *testing.B) {
 			buf := make([]byte, 16<<10)
 			for b.Loop() {

@@ -9,6 +9,7 @@ require (
 	github.com/elazarl/goproxy v1.9.3
 	github.com/failsafe-go/failsafe-go v0.9.8
 	go.uber.org/ratelimit v0.3.1
+	golang.org/x/sys v0.49.0
 	golang.org/x/time v0.16.0
 	k8s.io/client-go v0.37.2
 )
@@ -19,7 +20,6 @@ require (
 	github.com/fxamacker/cbor/v2 v2.10.0 // indirect
 	github.com/x448/float16 v0.8.4 // indirect
 	golang.org/x/net v0.62.0 // indirect
-	golang.org/x/sys v0.49.0 // indirect
 	golang.org/x/text v0.43.0 // indirect
 	k8s.io/utils v0.0.0-20260626114624-be93311217bd // indirect
 )

@@ -1,3 +1,5 @@
+//go:build linux
+
 package bench
 
 import (
@@ -68,7 +70,7 @@ type (
 
 func TestMain(m *testing.M) {
 	role := os.Getenv(roleVariable)
-	if role == "" || role == "aws" {
+	if role == "" || strings.HasPrefix(role, "aws") {
 		runtime.GOMAXPROCS(1) // a scheduler that looks for work on all processors would take them from the proxies
 	}
 	if role == "" {
@@ -127,6 +129,10 @@ func play(role string, s settings) (hello, error) {
 	switch role {
 	case "aws":
 		h.RootPEM, err = playAWS(ln)
+	case "aws-loop":
+		h.RootPEM, err = playLooped(ln)
+	case "awake":
+		playAwake()
 	case "botorate":
 		h.RootPEM, err = playBotorate(ln, s, 0)
 	case "botorate-held":
@@ -145,9 +151,7 @@ func playAWS(ln net.Listener) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	config := &tls.Config{GetConfigForClient: func(h *tls.ClientHelloInfo) (*tls.Config, error) {
-		return authority.TLSConfig(h.ServerName)
-	}}
+	config := serverConfig(authority)
 	go func() {
 		for {
 			c, err := ln.Accept()
@@ -158,6 +162,12 @@ func playAWS(ln net.Listener) ([]byte, error) {
 		}
 	}()
 	return authority.RootPEM(), nil
+}
+
+func serverConfig(authority *ca.Authority) *tls.Config {
+	return &tls.Config{GetConfigForClient: func(h *tls.ClientHelloInfo) (*tls.Config, error) {
+		return authority.TLSConfig(h.ServerName)
+	}}
 }
 
 func answer(c net.Conn) {
