@@ -157,14 +157,12 @@ func (r *reader) checkMatch(of any, m *Match) error {
 	return r.fail(r.line(of), `a service, ec2; an action, ec2:DescribeSnapshots; a group, iam:Get*; or "*" for everything`, "there is no match")
 }
 
-// presets are what is usual for a kind of workload, unless the file says otherwise. Connections are inside a Region: 10 ms to AWS and
-// back, 20 ms of AWS's own. A new one costs a round trip for TCP and one for TLS 1.3.
+// presets are what is usual for a kind of workload, unless the file says otherwise. Connections are inside a Region, and open:
+// 10 ms to AWS and back, 20 ms of AWS's own.
 func presets() map[string]Workload {
 	open := network{RoundTrip: 10 * time.Millisecond, Trips: 1, Server: 20 * time.Millisecond, Spread: 5 * time.Millisecond}
-	fresh := open
-	fresh.Trips = 3
 	return map[string]Workload{
-		kindScout:     {SDK: "legacy", Network: fresh, Workers: 10},
+		kindScout:     {SDK: "legacy", Network: open, Workers: 10},
 		kindTrace:     {SDK: "standard", Network: open, Workers: 10},
 		"controllers": {SDK: "standard", Network: open, Every: Duration(30 * time.Second), Jitter: Duration(2 * time.Second)},
 		"autoscaler":  {SDK: "standard", Network: open, Every: Duration(5 * time.Minute), Start: Duration(time.Minute), Within: Duration(time.Minute)},
@@ -241,10 +239,9 @@ func (w *Workload) checkKeys(r *reader) error {
 	}{
 		{"account", &w.Account, scout},
 		{"services", &w.Services, scout},
+		{"skip", &w.Skip, scout},
 		{"workers", &w.Workers, scout || trace},
-		{"fresh-clients", &w.Fresh, scout},
 		{"build-cost", &w.Build, scout},
-		{"pool-per-service", &w.PoolPerService, scout},
 		{"every", &w.Every, rounds},
 		{"jitter", &w.Jitter, rounds},
 		{"times", &w.Times, rounds},
@@ -262,9 +259,6 @@ func (w *Workload) checkKeys(r *reader) error {
 }
 
 func (w *Workload) completeScout(r *reader) error {
-	if !r.has(&w.Fresh) {
-		w.Fresh = true
-	}
 	if !r.has(&w.Build) {
 		w.Build = 1
 	}
@@ -277,9 +271,11 @@ func (w *Workload) completeScout(r *reader) error {
 	for _, v := range (&scan{load: &load{Workload: &Workload{}}}).services() {
 		known = append(known, v.name)
 	}
-	for i, name := range w.Services {
-		if !slices.Contains(known, name) {
-			return r.fail(r.line(&w.Services[i]), suggest(name, known), "ScoutSuite scans no service %q", name)
+	for _, list := range [][]string{w.Services, w.Skip} {
+		for i, name := range list {
+			if !slices.Contains(known, name) {
+				return r.fail(r.line(&list[i]), suggest(name, known), "ScoutSuite scans no service %q", name)
+			}
 		}
 	}
 	return nil
