@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -104,6 +105,45 @@ func (f *File) checkWatch(r *reader) error {
 	return r.fail(r.line(&f.Watch), suggest(f.watch.name(), slices.Compact(called)), "nobody draws from the bucket of %s", f.watch.name())
 }
 
+// checkUse refuses what a run showed to be about nothing that is called: most likely it is misspelt.
+func (f *File) checkUse(w *world) error {
+	var called []string
+	for _, t := range w.targets {
+		called = append(called, t.action)
+	}
+	slices.Sort(called)
+	fail := func(at any, what string) error {
+		return f.read.fail(f.read.line(at), suggest(what, slices.Compact(called)), "nobody calls what is meant by %q", what)
+	}
+	drawn := func(a *Amount) bool {
+		for _, t := range w.targets {
+			if slices.ContainsFunc(t.draws, func(d botorate.Draw) bool { return a.applies(d.Bucket) }) {
+				return true
+			}
+		}
+		return false
+	}
+	if !w.touched {
+		return fail(&f.Watch, f.Watch)
+	}
+	for i := range f.Limits {
+		if a := &f.Limits[i]; !drawn(a) {
+			return fail(a, a.Match.String())
+		}
+	}
+	for i := range f.Changes {
+		if c := &f.Changes[i]; !drawn(&Amount{Match: c.Match}) {
+			return fail(c, c.Match.String())
+		}
+	}
+	for i := range f.Incidents {
+		if in := &f.Incidents[i]; !slices.ContainsFunc(called, in.applies) {
+			return fail(in, in.Match.String())
+		}
+	}
+	return nil
+}
+
 // checkTimes checks amounts, changes and incidents.
 func (f *File) checkTimes(r *reader) error {
 	for i := range f.Limits {
@@ -191,6 +231,9 @@ func (w *Workload) complete(r *reader) error {
 	if strings.ContainsAny(w.Name, ". ") {
 		return r.fail(r.line(w), "", "a workload's name has neither dots nor blanks: %q", w.Name)
 	}
+	if r.has(&w.Workers) && w.Workers == 0 {
+		return r.fail(r.line(&w.Workers), fmt.Sprintf("leave it out for %d", p.Workers), "want at least one of the workers")
+	}
 	w.Workers = cmp.Or(w.Workers, p.Workers)
 	if !r.has(&w.Every) {
 		w.Every = p.Every
@@ -277,6 +320,9 @@ func (w *Workload) completeScout(r *reader) error {
 				return r.fail(r.line(&list[i]), suggest(name, known), "ScoutSuite scans no service %q", name)
 			}
 		}
+	}
+	if len((&scan{load: &load{Workload: w}}).services()) == 0 {
+		return r.fail(r.line(&w.Skip), "leave services or skip out", "no service is left to scan")
 	}
 	return nil
 }

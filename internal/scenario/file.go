@@ -34,6 +34,7 @@ type File struct {
 	Assertions []Assert   `yaml:"assert"`
 
 	watch action
+	read  *reader
 }
 
 // An Amount says how large AWS's buckets are whose actions match, how they are refilled, or both. What it doesn't say stays.
@@ -183,6 +184,7 @@ func Parse(name string, data []byte, set ...string) (*File, error) {
 	if err := f.complete(&r); err != nil {
 		return nil, err
 	}
+	f.read = &r
 	return f, nil
 }
 

@@ -167,7 +167,7 @@ func TestMissing(t *testing.T) {
 		{"ec2", "instances: 300", "ec2:DescribeInstanceAttribute", false},
 	} {
 		r := played(t, `-- scenario.yaml --
-watch: ec2:DescribeVpcs
+watch: `+tt.lost+`
 limits: [{match: "*", capacity: 100000, refill: 100000}]
 incidents: [{from: 0s, to: 1h, match: "`+tt.lost+`", refuse: 2%}]
 workloads: [{name: scan, kind: scout, sdk: none, services: [`+tt.service+`], account: {regions: 1, `+tt.account+`}}]
@@ -185,7 +185,7 @@ func TestServices(t *testing.T) {
 	calls := 0
 	for _, some := range []string{"services: [ec2, iam]", "skip: [ec2, iam]"} {
 		calls += played(t, `-- scenario.yaml --
-watch: ec2:DescribeSnapshotAttribute
+watch: ec2:DescribeVpcs
 limits: [{match: "*", capacity: 100000, refill: 100000}]
 workloads: [{name: scan, kind: scout, account: reference, build-cost: 0, `+some+`}]
 pacing: [none]
