@@ -55,7 +55,7 @@ func pagesOf(n, size int) int { return max(1, (n+size-1)/size) }
 //
 // of which every part was counted with ScoutSuite's own code. Their order is that code's, too.
 func (s *scan) run() {
-	s.chain(repeated(5, identity), func() {
+	s.chain(repeated(5, identity()), func() {
 		for _, v := range s.services() {
 			s.service(v)
 		}
@@ -67,7 +67,7 @@ const (
 	describeVpcs      = "ec2:DescribeVpcs"
 )
 
-var identity = link{name: getCallerIdentity, region: home, onLoop: true}
+func identity() link { return link{name: getCallerIdentity, region: home, onLoop: true} }
 
 func repeated(n int, l link) []link {
 	links := make([]link, n)
@@ -135,7 +135,7 @@ func (s *scan) service(v service) {
 			s.later(1, func() { v.scan(i == 0, region) })
 		}
 	}
-	links := []link{identity}
+	links := []link{identity()}
 	if v.name == "iam" {
 		links = nil
 	}

@@ -115,7 +115,7 @@ func (s *scan) rds(first bool, region string) {
 // databases are what ScoutSuite asks of RDS once the VPCs are known.
 func (s *scan) databases(first bool, region string) {
 	s.list("rds:DescribeDBInstances", region, in(first, s.Account.Databases), 100, func(g *group) {
-		g.each(nil, inTurn(region, "rds:DescribeDBClusters"), []link{identity, {name: "rds:ListTagsForResource", region: region}})
+		g.each(nil, inTurn(region, "rds:DescribeDBClusters"), []link{identity(), {name: "rds:ListTagsForResource", region: region}})
 	})
 	s.list("rds:DescribeDBSnapshots", region, in(first, s.Account.DBSnapshots), 100, func(g *group) {
 		g.each(func() { s.lists("rds:DescribeDBClusterSnapshots")(first, region) }, []link{vital(region, "rds:DescribeDBSnapshotAttributes")})
@@ -136,7 +136,7 @@ func (s *scan) route53(first bool, region string) {
 // s3 asks for the Regions of all buckets before it asks for anything else, and in the end lists them again, on the loop.
 func (s *scan) s3(_ bool, region string) {
 	on := func(name string) []link { return []link{{name: name, region: region, onLoop: true}} }
-	s.chain(append(on("s3:GetAccountPublicAccessBlock"), identity), func() {
+	s.chain(append(on("s3:GetAccountPublicAccessBlock"), identity()), func() {
 		s.list("s3:ListBuckets", region, s.Account.Buckets, s.Account.Buckets+1, func(g *group) {
 			if g.n == 0 {
 				return
