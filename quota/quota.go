@@ -64,7 +64,7 @@ const jitter = 50 * time.Millisecond
 // An EC2 read, 100 tokens refilled at 20/s, at a share of 80 % is a rate of 16/s and a burst of 80 - 20 - 0.8 = 59.2.
 func (q Quota) Limit(share float64) botorate.Limit {
 	rate := q.Refill * share
-	burst := q.Capacity*share - q.Refill*q.Step.Seconds() - rate*jitter.Seconds()
+	burst := float64(q.Capacity*share) - float64(q.Refill*q.Step.Seconds()) - float64(rate*jitter.Seconds()) // not fused, on any machine
 	return botorate.Limit{
 		Rate: rate, Burst: max(1, burst),
 		Refill: q.Refill, Capacity: q.Capacity, Unknown: q.Origin == Default,

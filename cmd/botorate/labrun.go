@@ -125,9 +125,23 @@ func (e *failedError) Error() string {
 	return fmt.Sprintf("%d assertions do not hold", e.failed)
 }
 
+// check refuses what can't be meant, and passes the seed on.
+func (f *labFlags) check(cmd *cobra.Command) error {
+	switch {
+	case f.json && f.markdown:
+		return &usageError{errors.New("both --json and --markdown"), "name one of them"}
+	case !cmd.Flags().Changed("seed"):
+		return nil
+	case f.seed < 1:
+		return &usageError{fmt.Errorf("--seed %d: want a whole number above 0", f.seed), "leave it out for the file's own"}
+	}
+	f.set = append(f.set, fmt.Sprintf("seed=%d", f.seed))
+	return nil
+}
+
 func (f *labFlags) run(cmd *cobra.Command, args []string) error {
-	if f.seed > 0 {
-		f.set = append(f.set, fmt.Sprintf("seed=%d", f.seed))
+	if err := f.check(cmd); err != nil {
+		return err
 	}
 	ctx, stop := untilSignal(cmd.Context())
 	defer stop()
@@ -199,7 +213,9 @@ func parseScenario(name string, set []string) (*scenario.File, error) {
 		data, err = scenario.Shipped(name)
 	}
 	if err == nil && scenario.IsTrace(data) {
-		data, err = scenario.FromTrace(data)
+		if data, err = scenario.FromTrace(name, data); err != nil {
+			return nil, err
+		}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read scenario: %w", err)

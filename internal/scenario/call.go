@@ -22,8 +22,8 @@ type client struct {
 }
 
 func (w *world) client(l *load, account string) *client {
-	c := &client{w: w, load: l, account: account, sdk: sdks()[l.SDK], net: &l.Network, random: l.random, tokens: retryTokens}
-	if c.sdk.adaptive || l.paced && w.way.Kind == wayAdaptive {
+	c := &client{w: w, load: l, account: account, sdk: l.rules(), net: &l.Network, random: l.random, tokens: retryTokens}
+	if c.sdk.adaptive {
 		c.limiter = newAdaptive(w.loop.Now())
 	}
 	return c

@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -104,6 +105,45 @@ func (f *File) checkWatch(r *reader) error {
 	return r.fail(r.line(&f.Watch), suggest(f.watch.name(), slices.Compact(called)), "nobody draws from the bucket of %s", f.watch.name())
 }
 
+// checkUse refuses what a run showed to be about nothing that is called: most likely it is misspelt.
+func (f *File) checkUse(w *world) error {
+	var called []string
+	for _, t := range w.targets {
+		called = append(called, t.action)
+	}
+	slices.Sort(called)
+	fail := func(at any, what string) error {
+		return f.read.fail(f.read.line(at), suggest(what, slices.Compact(called)), "nobody calls what is meant by %q", what)
+	}
+	drawn := func(a *Amount) bool {
+		for _, t := range w.targets {
+			if slices.ContainsFunc(t.draws, func(d botorate.Draw) bool { return a.applies(d.Bucket) }) {
+				return true
+			}
+		}
+		return false
+	}
+	if !w.touched {
+		return fail(&f.Watch, f.Watch)
+	}
+	for i := range f.Limits {
+		if a := &f.Limits[i]; !drawn(a) {
+			return fail(a, a.Match.String())
+		}
+	}
+	for i := range f.Changes {
+		if c := &f.Changes[i]; !drawn(&Amount{Match: c.Match}) {
+			return fail(c, c.Match.String())
+		}
+	}
+	for i := range f.Incidents {
+		if in := &f.Incidents[i]; !slices.ContainsFunc(called, in.applies) {
+			return fail(in, in.Match.String())
+		}
+	}
+	return nil
+}
+
 // checkTimes checks amounts, changes and incidents.
 func (f *File) checkTimes(r *reader) error {
 	for i := range f.Limits {
@@ -157,14 +197,12 @@ func (r *reader) checkMatch(of any, m *Match) error {
 	return r.fail(r.line(of), `a service, ec2; an action, ec2:DescribeSnapshots; a group, iam:Get*; or "*" for everything`, "there is no match")
 }
 
-// presets are what is usual for a kind of workload, unless the file says otherwise. Connections are inside a Region: 10 ms to AWS and
-// back, 20 ms of AWS's own. A new one costs a round trip for TCP and one for TLS 1.3.
+// presets are what is usual for a kind of workload, unless the file says otherwise. Connections are inside a Region, and open:
+// 10 ms to AWS and back, 20 ms of AWS's own.
 func presets() map[string]Workload {
 	open := network{RoundTrip: 10 * time.Millisecond, Trips: 1, Server: 20 * time.Millisecond, Spread: 5 * time.Millisecond}
-	fresh := open
-	fresh.Trips = 3
 	return map[string]Workload{
-		kindScout:     {SDK: "legacy", Network: fresh, Workers: 10},
+		kindScout:     {SDK: "legacy", Network: open, Workers: 10},
 		kindTrace:     {SDK: "standard", Network: open, Workers: 10},
 		"controllers": {SDK: "standard", Network: open, Every: Duration(30 * time.Second), Jitter: Duration(2 * time.Second)},
 		"autoscaler":  {SDK: "standard", Network: open, Every: Duration(5 * time.Minute), Start: Duration(time.Minute), Within: Duration(time.Minute)},
@@ -192,6 +230,9 @@ func (w *Workload) complete(r *reader) error {
 	}
 	if strings.ContainsAny(w.Name, ". ") {
 		return r.fail(r.line(w), "", "a workload's name has neither dots nor blanks: %q", w.Name)
+	}
+	if r.has(&w.Workers) && w.Workers == 0 {
+		return r.fail(r.line(&w.Workers), fmt.Sprintf("leave it out for %d", p.Workers), "want at least one of the workers")
 	}
 	w.Workers = cmp.Or(w.Workers, p.Workers)
 	if !r.has(&w.Every) {
@@ -241,10 +282,9 @@ func (w *Workload) checkKeys(r *reader) error {
 	}{
 		{"account", &w.Account, scout},
 		{"services", &w.Services, scout},
+		{"skip", &w.Skip, scout},
 		{"workers", &w.Workers, scout || trace},
-		{"fresh-clients", &w.Fresh, scout},
 		{"build-cost", &w.Build, scout},
-		{"pool-per-service", &w.PoolPerService, scout},
 		{"every", &w.Every, rounds},
 		{"jitter", &w.Jitter, rounds},
 		{"times", &w.Times, rounds},
@@ -262,9 +302,6 @@ func (w *Workload) checkKeys(r *reader) error {
 }
 
 func (w *Workload) completeScout(r *reader) error {
-	if !r.has(&w.Fresh) {
-		w.Fresh = true
-	}
 	if !r.has(&w.Build) {
 		w.Build = 1
 	}
@@ -277,10 +314,15 @@ func (w *Workload) completeScout(r *reader) error {
 	for _, v := range (&scan{load: &load{Workload: &Workload{}}}).services() {
 		known = append(known, v.name)
 	}
-	for i, name := range w.Services {
-		if !slices.Contains(known, name) {
-			return r.fail(r.line(&w.Services[i]), suggest(name, known), "ScoutSuite scans no service %q", name)
+	for _, list := range [][]string{w.Services, w.Skip} {
+		for i, name := range list {
+			if !slices.Contains(known, name) {
+				return r.fail(r.line(&list[i]), suggest(name, known), "ScoutSuite scans no service %q", name)
+			}
 		}
+	}
+	if len((&scan{load: &load{Workload: w}}).services()) == 0 {
+		return r.fail(r.line(&w.Skip), "leave services or skip out", "no service is left to scan")
 	}
 	return nil
 }

@@ -34,6 +34,7 @@ type File struct {
 	Assertions []Assert   `yaml:"assert"`
 
 	watch action
+	read  *reader
 }
 
 // An Amount says how large AWS's buckets are whose actions match, how they are refilled, or both. What it doesn't say stays.
@@ -96,13 +97,11 @@ type Workload struct {
 	SDK       string  `yaml:"sdk"`
 	Network   network `yaml:"network"`
 
-	Account  Inventory `yaml:"account"`       // scout: what it finds
-	Services []string  `yaml:"services"`      // scout: only these; empty for all
-	Workers  int       `yaml:"workers"`       // scout: threads
-	Fresh    bool      `yaml:"fresh-clients"` // scout: a client object for each call, as ScoutSuite makes; true unless said
-	Build    float64   `yaml:"build-cost"`    // scout: 1 is what was measured
-
-	PoolPerService bool `yaml:"pool-per-service"` // scout: the threads are each service's own
+	Account  Inventory `yaml:"account"`    // scout: what it finds
+	Services []string  `yaml:"services"`   // scout: only these; empty for all
+	Skip     []string  `yaml:"skip"`       // scout: but not these
+	Workers  int       `yaml:"workers"`    // scout: threads
+	Build    float64   `yaml:"build-cost"` // scout: 1 is what was measured
 
 	Start    Duration `yaml:"start"`
 	Every    Duration `yaml:"every"`
@@ -185,6 +184,7 @@ func Parse(name string, data []byte, set ...string) (*File, error) {
 	if err := f.complete(&r); err != nil {
 		return nil, err
 	}
+	f.read = &r
 	return f, nil
 }
 

@@ -49,6 +49,10 @@ func TestMistakes(t *testing.T) {
 		{"[none,", "[none, none,", `f:5: pacing "none" is there twice`, ""},
 		{"times: 2", "times: 2, every: 0s", "f:4: 2 rounds need a time between them: there is no every", "say every: 30s"},
 		{"times: 2", "times: 2, workers: 5", "f:4: workers means nothing to a workload of kind bursts", "docs/lab.md says what each kind has"},
+		{"bursts, times: 2, steps: [{calls: [ec2:DescribeInstances], count: 2}]", "trace, workers: 0", "f:4: want at least one of the workers", "leave it out for 10"},
+		{"bursts, times: 2, steps: [{calls: [ec2:DescribeInstances], count: 2}]", "scout, services: [ec2], skip: [ec2]", "f:4: no service is left to scan", "leave services or skip out"},
+		{"bursts, times: 2, steps: [{calls: [ec2:DescribeInstances], count: 2}]", "scout, skip: [ec]", `f:4: ScoutSuite scans no service "ec"`, `did you mean "ec2"?`},
+		{"pacing:", "title: A: B\npacing:", "f:5: mapping values are not allowed in this context", "put quotes around a text with a colon in it, and look at the indentation"},
 		{"bursts, times: 2", "scout, times: 2", "f:4: times means nothing to a workload of kind scout", "docs/lab.md says what each kind has"},
 		{"watch: ec2:DescribeInstances", "watch: ec2:DescribeInstancs", "f:3: nobody draws from the bucket of ec2:DescribeInstancs", `did you mean "ec2:DescribeInstances"?`},
 		{"pacing:", "title: 'A\npacing:", "f:7: found unexpected end of stream", "a quotation mark or a bracket is open"},
@@ -65,6 +69,37 @@ func TestMistakes(t *testing.T) {
 		}
 		if at.Error() != tt.want || at.Hint() != tt.hint {
 			t.Errorf("%s for %s:\ngot  %s\nhint %s\nwant %s\nhint %s", tt.to, tt.from, at, at.Hint(), tt.want, tt.hint)
+		}
+	}
+}
+
+// TestUnused: what nobody calls is told once a run has shown it.
+func TestUnused(t *testing.T) {
+	const text = `-- scenario.yaml --
+watch: ec2:DescribeSnapshotAttribute
+limits:
+  - {match: "*", step: 0s}
+  - {match: ec2, capacity: 100, refill: 20}
+changes: [{at: 1s, match: "ec2:Describe*", capacity: 100, refill: 20}]
+incidents: [{from: 1s, to: 2s, match: sts, refuse: 1%}]
+workloads: [{name: scan, kind: scout, services: [ec2], account: {regions: 1, snapshots: 10}}]
+pacing: [none]
+`
+	for _, tt := range []struct{ from, to, want, hint string }{
+		{"watch: ec2:DescribeSnapshotAttribute", "watch: ec2:DescribeSnapshotAttributes", `f:2: nobody calls what is meant by "ec2:DescribeSnapshotAttributes"`, `did you mean "ec2:DescribeSnapshotAttribute"?`},
+		{"match: ec2,", "match: ec2:DescribeVpc,", `f:5: nobody calls what is meant by "ec2:DescribeVpc"`, `did you mean "ec2:DescribeVpcs"?`},
+		{"Describe*", "Describ", `f:6: nobody calls what is meant by "ec2:Describ"`, ""},
+		{"match: sts", "match: sts:GetCallerIdentiti", `f:7: nobody calls what is meant by "sts:GetCallerIdentiti"`, `did you mean "sts:GetCallerIdentity"?`},
+		{"", "", "", ""},
+	} {
+		f, err := Parse("f", []byte(strings.Replace(text, tt.from, tt.to, 1)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = Run(f, Options{})
+		var at *ParseError
+		if errors.As(err, &at) != (tt.want != "") || at != nil && (at.Error() != tt.want || tt.hint != "" && at.Hint() != tt.hint) {
+			t.Errorf("%s for %s: %v, want %s", tt.to, tt.from, err, tt.want)
 		}
 	}
 }
@@ -96,9 +131,14 @@ func TestSet(t *testing.T) {
 	if w := f.Workloads[0]; f.Seed != 7 || w.Times != 3 || w.Network.RoundTrip != 30*time.Millisecond || len(f.Ways) != 1 {
 		t.Errorf("got seed %d, %+v, %d ways", f.Seed, w, len(f.Ways))
 	}
-	for _, bad := range []string{"seed", "workloads.b.times=3", "seed=[", "seeed=1"} {
-		if _, err := Parse("f", []byte(minimal), bad); err == nil {
-			t.Errorf("--set %s is taken", bad)
+	for bad, want := range map[string]string{
+		"seed":                "want KEY=VALUE, such as seed=2 or workloads.scan.workers=5",
+		"workloads.b.times=3": `did you mean "a"?`,
+		"seed=[":              "",
+		"seeed=1":             `did you mean "seed"?`,
+	} {
+		if _, err := Parse("f", []byte(minimal), bad); err == nil || hintOf(err) != want {
+			t.Errorf("--set %s: %v, hint %q, want %q", bad, err, hintOf(err), want)
 		}
 	}
 }
@@ -146,10 +186,32 @@ func TestPage(t *testing.T) {
 			t.Errorf("the page has %s", bad)
 		}
 	}
+	if n := strings.Count(text, "neighbours' longest call"); n != 0 {
+		t.Errorf("without neighbours there are %d pictures of them", n)
+	}
 	for _, want := range []string{"uPlot", "Copyright (c) 2022 Leon Sorokin", `"limit":[20`, "botorate 50%"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the page has no %s", want)
 		}
+	}
+}
+
+// TestPageOfNeighbours: where there are some, each way of pacing has a picture of what they suffered.
+func TestPageOfNeighbours(t *testing.T) {
+	f, err := Parse("f", []byte(minimal), "workloads.a.neighbour=true")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := Run(f, Options{Series: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var page bytes.Buffer
+	if err := WriteHTML(&page, []*Result{r}); err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(page.String(), "neighbours' longest call"); n != len(r.Ways) {
+		t.Errorf("%d pictures for %d ways", n, len(r.Ways))
 	}
 }
 

@@ -32,14 +32,16 @@ func WriteHTML(w io.Writer, results []*Result) error {
 	}
 	type part struct {
 		*Result
-		Tables [][][]string
-		Plots  []way
+		Tables     [][][]string
+		Plots      []way
+		Neighbours bool // there are any
 	}
 	var parts []part
 	for _, r := range results {
 		p := part{Result: r}
 		for i := range r.Ways[0].Workloads {
 			p.Tables = append(p.Tables, r.titled(i))
+			p.Neighbours = p.Neighbours || r.Ways[0].Workloads[i].Neighbour
 		}
 		for i := range r.Ways {
 			p.Plots = append(p.Plots, way{r.Ways[i].title(), r.Ways[i].Series})

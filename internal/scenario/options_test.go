@@ -52,7 +52,10 @@ func TestOptions(t *testing.T) {
 		{"it costs what is there: when the bucket is empty after 6.5 s, it stays so", []string{"charge-refused=true", "limits=[{match: ec2, capacity: 10, refill: 0.5}]"}, "throttles", 40 - 10 - 3},
 		{"lowered after 5 s to a refill in 10 s", []string{"changes=[{at: 5s, match: ec2, capacity: 5, refill: 0.1}]"}, "throttles", 40 - 10 - 5 - 1},
 		{"an incident over 10 calls", []string{"incidents=[{from: 5s, to: 10s, match: ec2, refuse: 100%}]", "limits=[{match: ec2, capacity: 100, refill: 1}]"}, "throttles", 10},
-		{"an incident elsewhere", []string{"incidents=[{from: 5s, to: 10s, match: iam, refuse: 100%}]", "limits=[{match: ec2, capacity: 100, refill: 1}]"}, "throttles", 0},
+		{"an incident of iam's, of which every other call is", []string{
+			"incidents=[{from: 5s, to: 10s, match: iam, refuse: 100%}]", "limits=[{match: ec2, capacity: 100, refill: 1}]",
+			"workloads.a.steps=[{calls: [ec2:DescribeSnapshotAttribute, iam:GetUser], count: 40, gap: 500ms}]",
+		}, "throttles", 5},
 		{"each account and Region has buckets of its own", []string{"workloads.a.accounts=2", "workloads.a.regions=3"}, "throttles", 6 * (40 - 10 - 19)},
 		{"a round trip and the server's time", []string{"limits=[{match: ec2, capacity: 100, refill: 1}]"}, "longest-call", 0.03},
 		{"round trips of a new connection", []string{"limits=[{match: ec2, capacity: 100, refill: 1}]", "workloads.a.network.trips=3"}, "longest-call", 0.05},
@@ -148,7 +151,7 @@ func TestTraceElsewhere(t *testing.T) {
 	for range 1500 {
 		trace.WriteString(`{"at":1,"service":"ec2","operation":"DescribeSnapshotAttribute","account":"999999999999","region":"eu-west-1","attempt":1}` + "\n")
 	}
-	data, err := FromTrace([]byte(trace.String()))
+	data, err := FromTrace("t", []byte(trace.String()))
 	if err != nil {
 		t.Fatal(err)
 	}

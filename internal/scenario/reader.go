@@ -69,17 +69,40 @@ func yamlHint(at *yaml.LoadError, data []byte) string {
 	switch n := at.Mark.Line - 1; {
 	case n >= 0 && n < len(lines) && strings.HasPrefix(strings.TrimLeft(lines[n], " "), "\t"):
 		return "indent with blanks, not with tabs"
+	case strings.Contains(at.Message, "mapping values"):
+		return "put quotes around a text with a colon in it, and look at the indentation"
 	case strings.Contains(at.Message, "end of stream"):
 		return "a quotation mark or a bracket is open"
 	}
 	return ""
 }
 
+// A setError is an assignment that can't be made.
+type setError struct{ assignment, problem, hint string }
+
+func (e *setError) Error() string { return fmt.Sprintf("set %q: %s", e.assignment, e.problem) }
+
+// Hint says what may be meant, or nothing.
+func (e *setError) Hint() string { return e.hint }
+
+// names are what the items of a list can be called: by their names, or their places.
+func names(n *yaml.Node) []string {
+	var known []string
+	for i, c := range n.Content {
+		if name := child(c, "name"); name != nil {
+			known = append(known, name.Value)
+		} else {
+			known = append(known, strconv.Itoa(i))
+		}
+	}
+	return known
+}
+
 // set changes one setting: a path of keys and of places in lists (from 0) or names in them, with a new value.
 func (r *reader) set(root *yaml.Node, assignment string) error {
 	path, text, ok := strings.Cut(assignment, "=")
 	if !ok {
-		return fmt.Errorf("set %q: want KEY=VALUE, such as seed=2 or workloads.scan.workers=5", assignment)
+		return &setError{assignment, "there is no =", "want KEY=VALUE, such as seed=2 or workloads.scan.workers=5"}
 	}
 	n := root
 	for key := range strings.SplitSeq(path, ".") {
@@ -89,13 +112,13 @@ func (r *reader) set(root *yaml.Node, assignment string) error {
 			n.Content = append(n.Content, &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: key}, next)
 		}
 		if next == nil {
-			return fmt.Errorf("set %q: there is no %q", assignment, key)
+			return &setError{assignment, fmt.Sprintf("there is no %q", key), suggest(key, names(n))}
 		}
 		n = next
 	}
 	var doc yaml.Node
 	if err := yaml.Load([]byte(text), &doc); err != nil || len(doc.Content) != 1 {
-		return fmt.Errorf("set %q: %q is no value", assignment, text)
+		return &setError{assignment, fmt.Sprintf("%q is no value", text), ""}
 	}
 	line := n.Line
 	*n = *doc.Content[0]

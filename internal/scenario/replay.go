@@ -39,6 +39,8 @@ func parseTrace(data []byte) ([]event, error) {
 	return events, nil
 }
 
+const traceHint = "a line is one attempt, a whole JSON object, as docs/lab.md shows it; a trace can be played without the lines that are damaged"
+
 // completeTrace reads the trace of a workload.
 func (f *File) completeTrace(r *reader, w *Workload) error {
 	if w.Kind != kindTrace {
@@ -52,7 +54,7 @@ func (f *File) completeTrace(r *reader, w *Workload) error {
 		}
 		events, err := parseTrace(t.Data)
 		if bad, ok := errors.AsType[*trace.LineError](err); ok {
-			return &ParseError{File: r.file, Line: linesBefore(f.archive, i) + bad.Line, Problem: w.Trace + ": " + bad.Problem}
+			return &ParseError{File: r.file, Line: linesBefore(f.archive, i) + bad.Line, Problem: w.Trace + ": " + bad.Problem, hint: traceHint}
 		}
 		w.trace = events
 		return nil
@@ -98,11 +100,11 @@ func (r *replay) drain() {
 }
 
 // FromTrace returns a scenario file around a trace: it is played unpaced, and by botorate with two shares. The report is about the action
-// that is called most.
-func FromTrace(data []byte) ([]byte, error) {
+// that is called most. The error is a *[ParseError]; name is for it.
+func FromTrace(name string, data []byte) ([]byte, error) {
 	events, err := parseTrace(data)
-	if err != nil {
-		return nil, err
+	if bad, ok := errors.AsType[*trace.LineError](err); ok {
+		return nil, &ParseError{File: name, Line: bad.Line, Problem: bad.Problem, hint: traceHint}
 	}
 	counts := map[string]int{}
 	watch := ""

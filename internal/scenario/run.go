@@ -59,7 +59,8 @@ type StoppedError struct{}
 
 func (StoppedError) Error() string { return "the lab was interrupted" }
 
-// Run runs the scenario once for each way of pacing. The same file gives the same result, on every machine.
+// Run runs the scenario once for each way of pacing. The same file gives the same result, on every machine. The error may be a *[ParseError]:
+// only a run shows what nobody calls.
 func Run(f *File, o Options) (*Result, error) {
 	res := &Result{Scenario: f.Title, Name: f.Name, Seed: f.Seed, Watch: f.Watch, Duration: f.Duration.Duration()}
 	for _, w := range f.Ways {
@@ -143,6 +144,14 @@ func (f *File) run(way Way, o Options) (WayResult, error) {
 			return WayResult{}, StoppedError{}
 		}
 	}
+	return w.ended()
+}
+
+// ended is what came of a run, unless the file was about something that nobody called.
+func (w *world) ended() (WayResult, error) {
+	if err := w.file.checkUse(w); err != nil {
+		return WayResult{}, err
+	}
 	return w.result(), nil
 }
 
@@ -166,7 +175,7 @@ func (w *world) timeUp(more bool, end time.Time) (WayResult, error) {
 			return WayResult{}, &EndlessError{w.file.Name, w.way.Name, l.Name, w.loop.Elapsed(), !more, l.tally.Calls}
 		}
 	}
-	return w.result(), nil
+	return w.ended()
 }
 
 // part is how far the run is.

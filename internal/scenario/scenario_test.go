@@ -5,6 +5,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -56,5 +57,33 @@ func playShipped(t *testing.T, name string) {
 	}
 	if diff := cmp.Diff(string(f.Report), got.String()); diff != "" {
 		t.Errorf("the report (-want +got; -update writes it):\n%s", diff)
+	}
+}
+
+// TestReadme: the README shows what `botorate lab run --markdown seeds-experiment` prints.
+func TestReadme(t *testing.T) {
+	const name = "../../README.md"
+	readme, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := Shipped("seeds-experiment")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var printed bytes.Buffer
+	if err := played(t, string(data)).WriteMarkdown(&printed); err != nil {
+		t.Fatal(err)
+	}
+	_, tables, _ := bytes.Cut(printed.Bytes(), []byte("\n\n"))
+	if bytes.Contains(readme, tables) {
+		return
+	}
+	start, end := bytes.Index(readme, []byte("| scan | time |")), bytes.Index(readme, []byte("\n\nIn the scan of a whole account"))
+	if !*update || start < 0 || end < start {
+		t.Fatalf("the README doesn't show this (-update writes it):\n%s", tables)
+	}
+	if err := os.WriteFile(name, slices.Concat(readme[:start], bytes.TrimSpace(tables), readme[end:]), 0o600); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -46,8 +47,8 @@ sns: GetTopicAttributes 60, ListSubscriptions 1, ListTopics 17
 sqs: GetQueueAttributes 80, ListQueues 17
 sts: GetCallerIdentity 72`
 
-// play runs one scan in an AWS that is large enough for all of it, and counts its calls by action.
-func play(t *testing.T, account string) (counts map[string]int, total int) {
+// play runs one scan in an AWS that is large enough for all of it, and returns its calls in their order.
+func play(t *testing.T, account string) (calls []string) {
 	t.Helper()
 	f, err := Parse("test", []byte("-- scenario.yaml --\n"+`
 watch: ec2:DescribeSnapshotAttribute
@@ -62,8 +63,7 @@ pacing: [none]
 	if err != nil {
 		t.Fatal(err)
 	}
-	counts = map[string]int{}
-	w.pacer = counter{counts}
+	w.pacer = recorder{&calls}
 	for _, l := range w.loads {
 		l.run()
 	}
@@ -72,18 +72,27 @@ pacing: [none]
 	if l := w.loads[0]; !l.over || l.tally.Lost > 0 {
 		t.Fatalf("the scan is over: %v; it lost %d calls", l.over, l.tally.Lost)
 	}
-	return counts, w.loads[0].tally.Calls
+	return calls
 }
 
-// A counter is no pacing, but counts.
-type counter struct{ counts map[string]int }
+// A recorder is no pacing, but notes.
+type recorder struct{ calls *[]string }
 
-func (p counter) submit(c *call) {
-	p.counts[c.to.action]++
+func (p recorder) submit(c *call) {
+	*p.calls = append(*p.calls, c.to.action)
 	c.leave()
 }
 
-func (counter) answered(*call) bool { return false }
+func (recorder) answered(*call) bool { return false }
+
+// counted counts calls by action.
+func counted(calls []string) map[string]int {
+	counts := map[string]int{}
+	for _, c := range calls {
+		counts[c]++
+	}
+	return counts
+}
 
 // TestReference: the reference account gives exactly what was counted, operation by operation.
 func TestReference(t *testing.T) {
@@ -97,23 +106,114 @@ func TestReference(t *testing.T) {
 			}
 		}
 	}
-	got, total := play(t, "reference")
-	if diff := cmp.Diff(want, got); diff != "" || total != 26403 {
-		t.Errorf("%d calls, want 26403; by action (-want +got):\n%s", total, diff)
+	got := play(t, "reference")
+	if diff := cmp.Diff(want, counted(got)); diff != "" || len(got) != 26403 {
+		t.Errorf("%d calls, want 26403; by action (-want +got):\n%s", len(got), diff)
 	}
 }
 
 // TestFormula: 48 calls a Region, 5 a VPC and 69 for the account, as was counted with an empty one.
 func TestFormula(t *testing.T) {
 	for account, want := range map[string]int{"empty": 970, "{regions: 1}": 48 + 5 + 69, "{regions: 3, vpcs: 4}": 3*48 + 6*5 + 69} {
-		if _, got := play(t, account); got != want {
-			t.Errorf("%s: %d calls, want %d", account, got, want)
+		if got := play(t, account); len(got) != want {
+			t.Errorf("%s: %d calls, want %d", account, len(got), want)
 		}
 	}
-	one, _ := play(t, "{regions: 1}")
-	more, _ := play(t, "{regions: 1, snapshots: 1001}")
+	one, more := counted(play(t, "{regions: 1}")), counted(play(t, "{regions: 1, snapshots: 1001}"))
 	maps.DeleteFunc(more, func(k string, n int) bool { return one[k] == n })
 	if diff := cmp.Diff(map[string]int{"ec2:DescribeSnapshotAttribute": 1001, "ec2:DescribeSnapshots": 2}, more); diff != "" {
 		t.Errorf("what 1,001 snapshots add (-want +got):\n%s", diff)
+	}
+}
+
+// TestOrder: what ScoutSuite's code waits for, of all resources, before it goes on.
+func TestOrder(t *testing.T) {
+	calls := play(t, "reference")
+	for _, tt := range []struct{ first, then string }{
+		{"iam:GenerateCredentialReport", "iam:GetCredentialReport"},
+		{"s3:GetAccountPublicAccessBlock", "s3:GetBucketLocation"},
+		{"s3:GetBucketLocation", "s3:GetBucketAcl"},
+		{"kms:ListAliases", "kms:GetKeyRotationStatus"},
+		{"kms:GetKeyRotationStatus", "kms:ListGrants"},
+		{"dynamodb:ListTables", "dynamodb:DescribeTable"},
+		{"secretsmanager:DescribeSecret", "secretsmanager:GetResourcePolicy"},
+		{"elasticloadbalancing:DescribeLoadBalancerAttributes", "elasticloadbalancing:DescribeTags"},
+		{"elasticloadbalancing:DescribeTags", "elasticloadbalancing:DescribeListeners"},
+		{"sns:GetTopicAttributes", "sns:ListSubscriptions"},
+	} {
+		last := len(calls) - 1 - slices.Index(backward(calls), tt.first)
+		if next := slices.Index(calls, tt.then); next < last {
+			t.Errorf("the first %s is call %d, the last %s call %d", tt.then, next, tt.first, last)
+		}
+	}
+}
+
+func backward(s []string) []string {
+	s = slices.Clone(s)
+	slices.Reverse(s)
+	return s
+}
+
+// TestMissing: a lost answer is missed alone, or with all that follows it in the list.
+func TestMissing(t *testing.T) {
+	for _, tt := range []struct {
+		service, account, lost string
+		vital                  bool
+	}{
+		{"ec2", "snapshots: 300", "ec2:DescribeSnapshotAttribute", true},
+		{"sns", "topics: 300", "sns:GetTopicAttributes", true},
+		{"sqs", "queues: 300", "sqs:GetQueueAttributes", false},
+		{"lambda", "functions: 300", "iam:GetRole", false},
+		{"ec2", "instances: 300", "ec2:DescribeInstanceAttribute", false},
+	} {
+		r := played(t, `-- scenario.yaml --
+watch: `+tt.lost+`
+limits: [{match: "*", capacity: 100000, refill: 100000}]
+incidents: [{from: 0s, to: 1h, match: "`+tt.lost+`", refuse: 2%}]
+workloads: [{name: scan, kind: scout, sdk: none, services: [`+tt.service+`], account: {regions: 1, `+tt.account+`}}]
+pacing: [none]
+`)
+		w := r.Ways[0].Workloads[0]
+		if w.Lost == 0 || w.Resources != 300 || tt.vital != (w.Missing > w.Lost) || w.Missing < w.Lost || w.Missing == 300 {
+			t.Errorf("%s, %s: %d of %d missing for %d answers lost", tt.service, tt.lost, w.Missing, w.Resources, w.Lost)
+		}
+	}
+}
+
+// TestServices: two scans that share the services between them make all calls, and the second finds out again who it is.
+func TestServices(t *testing.T) {
+	calls := 0
+	for _, some := range []string{"services: [ec2, iam]", "skip: [ec2, iam]"} {
+		calls += played(t, `-- scenario.yaml --
+watch: ec2:DescribeVpcs
+limits: [{match: "*", capacity: 100000, refill: 100000}]
+workloads: [{name: scan, kind: scout, account: reference, build-cost: 0, `+some+`}]
+pacing: [none]
+`).Ways[0].Workloads[0].Calls
+	}
+	if want := 26403 + 5; calls != want {
+		t.Errorf("%d calls, want %d", calls, want)
+	}
+}
+
+// TestKeptClients: one client object for each service and Region, however many are built.
+func TestKeptClients(t *testing.T) {
+	f, err := Parse("f", []byte(minimal))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := f.world(f.Ways[0], Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newScan(w.loads[0])
+	ec2 := s.client(link{name: "ec2:DescribeVpcs", region: home})
+	if s.client(link{name: "ec2:DescribeImages", region: home}) != ec2 {
+		t.Error("two calls of a service in a Region have two clients")
+	}
+	for _, other := range []link{{name: "ec2:DescribeVpcs", region: "eu-west-1"}, {name: "iam:GetRole", region: home}} {
+		if s.client(other) == ec2 {
+			t.Errorf("%v has ec2's client of %s", other, home)
+		}
 	}
 }

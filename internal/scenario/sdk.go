@@ -19,6 +19,7 @@ type sdk struct {
 	quota    bool          // a throttled call takes retryCost of retryTokens, and stops retrying when they are spent
 	obeys    bool          // x-amz-retry-after is obeyed
 	adaptive bool          // limits its own rate
+	modes    bool          // AWS_RETRY_MODE chooses other rules
 	hold     time.Duration // how long botorate holds one of its attempts: see the proxy's holdBound
 }
 
@@ -47,19 +48,33 @@ const (
 func sdks() map[string]*sdk {
 	return map[string]*sdk{
 		// botocore's default before 1.44, and ScoutSuite's.
-		"legacy": {attempts: 5, most: time.Hour, jitter: capAfter, hold: holdSignature},
+		"legacy": {attempts: 5, most: time.Hour, jitter: capAfter, modes: true, hold: holdSignature},
 		// What most SDKs did until 2026-11-10.
-		"standard-2025": {attempts: 3, most: 20 * time.Second, jitter: capAfter, quota: true, hold: holdSignature},
+		"standard-2025": {attempts: 3, most: 20 * time.Second, jitter: capAfter, quota: true, modes: true, hold: holdSignature},
 		// The default of every SDK since.
-		"standard": {attempts: 3, most: 20 * time.Second, jitter: capBefore, quota: true, obeys: true, hold: holdSignature},
+		"standard": {attempts: 3, most: 20 * time.Second, jitter: capBefore, quota: true, obeys: true, modes: true, hold: holdSignature},
 		// The AWS SDK for Java 2's default, LEGACY, in which throttles take nothing of the quota
 		// (https://github.com/aws/aws-sdk-java-v2 core/retries DefaultRetryStrategy.java at 25787b38, read 2026-11-24).
-		"java":     {attempts: 4, base: 500 * time.Millisecond, most: 20 * time.Second, jitter: halfFixed, hold: holdJava},
+		"java":     {attempts: 4, base: 500 * time.Millisecond, most: 20 * time.Second, jitter: halfFixed, modes: true, hold: holdJava},
 		"adaptive": {attempts: 3, most: 20 * time.Second, jitter: capBefore, quota: true, obeys: true, adaptive: true, hold: holdSignature},
 		// The Terraform provider: 25 attempts, no quota, up to 300 s.
 		"terraform": {attempts: 25, most: 300 * time.Second, jitter: capBefore, obeys: true, hold: holdSignature},
 		"none":      {attempts: 1, hold: holdSignature},
 	}
+}
+
+// rules are those by which the workload repeats. AWS_RETRY_MODE=adaptive is a choice of other rules in SDKs that have modes; a program that
+// sets rules of its own keeps them, and only its rate is limited.
+func (l *load) rules() *sdk {
+	s := sdks()[l.SDK]
+	if !l.paced || l.w.way.Kind != wayAdaptive {
+		return s
+	}
+	if s.modes {
+		return sdks()["adaptive"]
+	}
+	s.adaptive = true
+	return s
 }
 
 // delay is how long to wait after a throttled attempt n, from 1.

@@ -226,3 +226,30 @@ func TestLongCap(t *testing.T) {
 		}
 	}
 }
+
+// TestModes: AWS_RETRY_MODE=adaptive changes the rules of an SDK that has modes, and limits the rate of all that retry, but nobody else's.
+func TestModes(t *testing.T) {
+	for _, tt := range []struct {
+		sdk, way  string
+		neighbour bool
+		attempts  int
+		adaptive  bool
+	}{
+		{"legacy", "none", false, 5, false},
+		{"legacy", "adaptive", false, 3, true},
+		{"java", "adaptive", false, 3, true},
+		{"standard", "adaptive", false, 3, true},
+		{"terraform", "adaptive", false, 25, true},
+		{"legacy", "adaptive", true, 5, false},
+		{"adaptive", "none", false, 3, true},
+	} {
+		var way Way
+		if err := way.parse(tt.way); err != nil {
+			t.Fatal(err)
+		}
+		l := &load{Workload: &Workload{SDK: tt.sdk}, w: &world{way: way}, paced: !tt.neighbour}
+		if got := l.rules(); got.attempts != tt.attempts || got.adaptive != tt.adaptive {
+			t.Errorf("%s under %s, neighbour %v: %d attempts, adaptive %v", tt.sdk, tt.way, tt.neighbour, got.attempts, got.adaptive)
+		}
+	}
+}

@@ -80,6 +80,7 @@ func (s *series) delay(t, d time.Duration) {
 // note takes down an attempt that AWS has decided.
 func (w *world) note(c *call) {
 	ok, paced := c.outcome.Kind == botorate.OK, c.client.load.paced
+	w.touched = w.touched || c.to.watched
 	if ok && paced && c.to.watched {
 		if w.last = w.loop.Elapsed(); w.drawn == 0 {
 			w.first = w.last

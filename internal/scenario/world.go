@@ -28,6 +28,7 @@ type world struct {
 	incidents []*Incident // that go on now
 	watched   map[botorate.BucketID]bool
 	watch     botorate.BucketID
+	touched   bool          // somebody called what the watched bucket is for
 	drawn     int           // attempts of what is paced that the watched bucket let through
 	first     time.Duration // when the first of them came
 	last      time.Duration
