@@ -195,12 +195,18 @@ func inProcess(t *testing.T, role string) (f footprint) {
 }
 
 // A waiting attempt takes at most 300 bytes, of heap and stack, above what a goroutine does that is parked with a context. On one processor,
-// so that none waits for a lock with a deeper stack than the others have.
+// so that none waits for a lock with a deeper stack than the others have. What a busy machine interrupts can only take more: the least of three counts.
 func TestWaitingBytes(t *testing.T) {
 	const most = 300
 	t.Setenv("GOMAXPROCS", "1")
-	bare, held := inProcess(t, parked), inProcess(t, ours)
-	if above := held.Heap + held.Stack - bare.Heap - bare.Stack; above > most {
-		t.Errorf("%.0f bytes above a parked goroutine, want at most %d", above, most)
+	least := math.Inf(1)
+	for range 3 {
+		bare, held := inProcess(t, parked), inProcess(t, ours)
+		above := held.Heap + held.Stack - bare.Heap - bare.Stack
+		t.Logf("%.0f bytes above a parked goroutine", above)
+		least = min(least, above)
+	}
+	if least > most {
+		t.Errorf("%.0f bytes above a parked goroutine, want at most %d", least, most)
 	}
 }
