@@ -204,8 +204,8 @@ func (m *belief) missing() float64 {
 
 // pass lets seconds pass, up to now.
 func (m *belief) pass(now instant, seconds float64) {
-	dry := m.level <= -m.short // before what came in meanwhile, or growth would depend on how often we look
-	if m.phase == growing {
+	dry := m.phase == growing && m.level <= -m.short // before what came in meanwhile, or growth would depend on how often we look
+	if dry {
 		m.level = max(m.level, -m.short-1)
 	}
 	m.level += float64(m.avail * seconds)

@@ -128,7 +128,8 @@ func (m *belief) burst(now instant, apart float64) bool {
 	case recovering:
 		return m.level > 0 && apart > max(stillEmpty, stillEmptyAfter/m.avail)
 	default:
-		full := m.limit.Unknown && m.phase == holding && m.proof > 0 && m.level >= nearlyFull*max(m.depth, m.avail) // we can't have emptied it
+		// By what we took it can't be empty. Where the depth is a guess it may be too small for the general rule.
+		full := m.limit.Unknown && m.phase == holding && m.proof > 0 && m.level >= nearlyFull*max(m.depth, m.avail)
 		return full || m.level > m.depth/2 && m.level > 1.5*m.avail
 	}
 }

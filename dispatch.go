@@ -143,3 +143,14 @@ func (s *Scheduler) grant(l *lane) {
 	s.dropped(t)
 	s.decide(t, decided, s.now)
 }
+
+// decide hands a ticket, which is out of its queue, to Next: it leaves now, or is late and could at the instant left.
+func (s *Scheduler) decide(t *Ticket, state ticketState, left instant) {
+	t.state, t.left = state, left
+	if s.firstDecided == nil {
+		s.firstDecided = t
+	} else {
+		s.lastDecided.next = t
+	}
+	s.lastDecided = t
+}

@@ -166,21 +166,26 @@ func TestStopped(t *testing.T) {
 	}
 }
 
+// pageOf runs the minimal scenario, changed, and returns its result and page.
+func pageOf(t *testing.T, set ...string) (r *Result, page string) {
+	t.Helper()
+	f, err := Parse("f", []byte(minimal), set...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r, err = Run(f, Options{Series: true}); err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	if err := WriteHTML(&b, []*Result{r}); err != nil {
+		t.Fatal(err)
+	}
+	return r, b.String()
+}
+
 // TestPage: it needs nothing from elsewhere, and no text of a scenario can become code.
 func TestPage(t *testing.T) {
-	f, err := Parse("f", []byte(minimal), `title="</script><script>alert(1)</script>"`)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r, err := Run(f, Options{Series: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var page bytes.Buffer
-	if err := WriteHTML(&page, []*Result{r}); err != nil {
-		t.Fatal(err)
-	}
-	text := page.String()
+	_, text := pageOf(t, `title="</script><script>alert(1)</script>"`)
 	for _, bad := range []string{"<script>alert", "<link", " src=", "@import", "url("} {
 		if strings.Contains(text, bad) {
 			t.Errorf("the page has %s", bad)
@@ -198,19 +203,8 @@ func TestPage(t *testing.T) {
 
 // TestPageOfNeighbours: where there are some, each way of pacing has a picture of what they suffered.
 func TestPageOfNeighbours(t *testing.T) {
-	f, err := Parse("f", []byte(minimal), "workloads.a.neighbour=true")
-	if err != nil {
-		t.Fatal(err)
-	}
-	r, err := Run(f, Options{Series: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var page bytes.Buffer
-	if err := WriteHTML(&page, []*Result{r}); err != nil {
-		t.Fatal(err)
-	}
-	if n := strings.Count(page.String(), "neighbours' longest call"); n != len(r.Ways) {
+	r, text := pageOf(t, "workloads.a.neighbour=true")
+	if n := strings.Count(text, "neighbours' longest call"); n != len(r.Ways) {
 		t.Errorf("%d pictures for %d ways", n, len(r.Ways))
 	}
 }
